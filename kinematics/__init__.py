@@ -1,0 +1,1 @@
+"""Arm models, frames and differential inverse kinematics. Knows no fixtures, no sockets, no clock."""

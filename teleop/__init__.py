@@ -1,0 +1,1 @@
+"""Mapping, tremor, safety, loop, wire, drivers, console, recorder and command line."""
