@@ -1,0 +1,1 @@
+"""Masters: whatever moves the hand, recorded or synthetic, behind one small contract."""
