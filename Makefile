@@ -1,0 +1,49 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.run-installed
+DEV    := $(VENV)/.dev-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit bench soak clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(RUN) ## install into .venv and drive the simulated arm
+	$(BIN)/trocar demo $(ARGS)
+
+test: lint types unit ## install, then lint, types, layering and all tests
+
+lint: $(DEV) ## style and layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(DEV) ## static types, strict
+	$(BIN)/mypy
+
+unit: $(DEV) ## the tests alone; ARGS='-k name' picks some
+	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+bench: $(DEV) ## measured claims, each beside a peer
+	$(BIN)/pip install --quiet -e '.[bench]'
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+soak: $(DEV) ## the long runs: adversarial ticks, hours of samples
+	$(BIN)/python -m pytest -m soak -s $(ARGS)
+
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV): pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(RUN)
