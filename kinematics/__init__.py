@@ -2,8 +2,9 @@
 
 from kinematics.arm import ArmModel, ArmState
 from kinematics.bodies import Bodies
-from kinematics.description import JawLimits, JointLimits, Rcm
+from kinematics.description import JawLimits, Rcm
 from kinematics.errors import KinematicsError, ModelError, ShapeError, UnknownFrameError
+from kinematics.limits import JointLimits
 from kinematics.spec import ArmSpec
 
 __all__ = [

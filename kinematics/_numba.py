@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., object])
 def kernel(function: F) -> F:
     """Compile ``function`` to machine code on its first call and keep the result on disk.
 
-    No ``fastmath``: a replay must give the same bits. ``error_model="numpy"``: a division by zero gives inf, and no
-    branch is spent on it.
+    No ``fastmath``: a replay must give the same bits. ``error_model="numpy"``: a division by zero gives inf,
+    and no branch is spent on it.
     """
     return cast(F, njit(cache=True, error_model="numpy")(function))

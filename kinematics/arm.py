@@ -1,4 +1,4 @@
-"""The arm: from a description to everything that one tick needs of it, in one compiled call."""
+"""The arm: everything that one tick needs of it, in one compiled call."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 import pinocchio as pin
+from numpy.typing import ArrayLike
 
 from kinematics import chain as kernels
-from kinematics.bodies import Bodies, Capsule, cover_bodies
-from kinematics.description import JawLimits, JointLimits, Rcm, frozen
-from kinematics.dh import DhRow, dh_chain
+from kinematics.bodies import Bodies
+from kinematics.build import build_bodies, build_chain, build_limits
+from kinematics.description import JawLimits, Rcm, frozen
 from kinematics.errors import ModelError, ShapeError
+from kinematics.limits import JointLimits
 from kinematics.pose import Array, inverse
 from kinematics.serial import SerialChain
-from kinematics.spec import ArmSpec, Joint, PrismaticJoint, UrdfChain
-from kinematics.urdf import urdf_chain
+from kinematics.spec import ArmSpec
 
-# A software remote centre must lie on the shaft at home to this distance [m]: the controller holds it to 50 um.
+# How far beside the shaft at home a remote centre may lie [m]; the controller is to hold it within 50 um.
 RCM_ON_SHAFT_M = 1e-5
 
 
@@ -26,15 +27,15 @@ RCM_ON_SHAFT_M = 1e-5
 class ArmState:
     """The arm at one configuration. The arrays belong to the model and are overwritten by its next ``at()``.
 
-    All in world axes; Jacobians have one column per joint, linear rows [m/s per rad/s, or per m/s] before angular.
+    All in world axes. A Jacobian has one column per joint [per rad/s or m/s], linear rows before angular.
 
     Attributes:
-        q: ``(n,)`` the configuration [rad] or [m], a copy of what was given.
-        T_world_tip: ``(4, 4)`` pose of the controlled point.
-        jacobian: ``(6, n)`` velocity of the tip point and angular velocity of the tip.
-        shaft_point: ``(3,)`` a point on the shaft's axis [m].
-        shaft_axis: ``(3,)`` unit direction of the shaft, towards the tip.
-        shaft_jacobian: ``(6, n)`` velocity of ``shaft_point`` as a point of the shaft, and the shaft's angular velocity.
+        q: ``(n,)`` the configuration [rad] or [m], a copy of what was given. T_world_tip: ``(4, 4)`` pose of
+        the controlled point. jacobian: ``(6, n)`` velocity of the tip point and angular velocity of the tip.
+        shaft_point: ``(3,)`` a point on the shaft's axis [m]. shaft_axis: ``(3,)`` unit direction of the
+        shaft, towards the tip. shaft_jacobian: ``(6, n)`` velocity of ``shaft_point`` as a point fixed to the
+        shaft, and angular velocity of
+            the shaft; another point p of the shaft moves with ``v + w x (p - shaft_point)``.
         centers: ``(m, 3)`` centres of the body spheres [m].
         center_jacobians: ``(m, 3, n)`` their velocities.
     """
@@ -52,9 +53,9 @@ class ArmState:
 class ArmModel:
     """A serial arm with a tool, its limits, its remote centre and its bodies.
 
-    pinocchio reads URDF files and gives :meth:`forward` and :attr:`pinocchio_model`; :meth:`at`,
-    :meth:`sphere_centers` and :meth:`travel` are compiled kernels on the same chain, so that a tick costs one call
-    and the centres of the gate are those of the constraint rows to the last bit.
+    pinocchio reads URDF files and holds the chain as :attr:`pinocchio_model`, on which :meth:`forward` runs.
+    :meth:`at`, :meth:`sphere_centers` and :meth:`travel` are compiled kernels on the same chain: a tick costs
+    one call, and the centres that the gate sees are those of the constraint rows to the last bit.
 
     Attributes:
         name: of the profile.
@@ -66,8 +67,8 @@ class ArmModel:
         rcm: the remote centre of motion, or None.
         bodies: the covering spheres; ``m = bodies.count``.
         T_world_base: ``(4, 4)`` placement of the base, read-only.
-        pinocchio_model: the same chain as a ``pinocchio.Model``, in world, with frames ``tip``, ``flange``, ``base``,
-            and one per joint.
+        frame_names: the frames there are: ``base``, one per joint, ``flange``, ``tip``, and a URDF's own.
+        pinocchio_model: the same chain as a ``pinocchio.Model`` in world, with these frames.
     """
 
     def __init__(
@@ -76,12 +77,12 @@ class ArmModel:
         name: str,
         chain: SerialChain,
         limits: JointLimits,
-        home: Array,
+        home: ArrayLike,
         jaw: JawLimits | None,
         rcm: Rcm | None,
         bodies: Bodies,
         shaft: tuple[str, Array, Array],
-        T_world_base: Array,
+        T_world_base: ArrayLike,
     ) -> None:
         """Take over a checked description; :meth:`from_spec` is the usual way in.
 
@@ -91,10 +92,13 @@ class ArmModel:
             limits: of its n joints.
             home: ``(n,)``.
             jaw: limits of the gripper.
-            rcm: remote centre.
+            rcm: remote centre; the shaft at home must pass through it.
             bodies: covering spheres.
             shaft: frame, point ``(3,)`` and direction ``(3,)`` of the shaft's axis in it.
             T_world_base: ``(4, 4)``.
+
+        Raises:
+            ModelError: the parts do not fit together.
         """
         self.name = name
         self.n = chain.n
@@ -105,25 +109,23 @@ class ArmModel:
         self.rcm = rcm
         self.bodies = bodies
         self.T_world_base = frozen(T_world_base, (4, 4), "T_world_base")
+        self.frame_names = tuple(chain.frames)
         self.pinocchio_model: Any = chain.to_pinocchio(self.T_world_base)
         self._pinocchio_data: Any = self.pinocchio_model.createData()
         self._tip_id = int(self.pinocchio_model.getFrameId("tip", pin.FrameType.OP_FRAME))
 
         n, m = self.n, bodies.count
-        self._placements = np.ascontiguousarray(chain.placements[:, :3, :])
+        placements = np.ascontiguousarray(chain.placements[:, :3, :])
         self._prismatic = np.array(chain.prismatic, dtype=np.bool_)
-        self._tool = np.ascontiguousarray(chain.frame("tip", where="arm")[1][:3, :])
-        self._shaft_link, T_link_shaft = chain.frame(shaft[0], where="shaft, frame")
-        axis = T_link_shaft[:3, :3] @ shaft[2]
-        self._shaft = np.stack(
-            [T_link_shaft[:3, :3] @ shaft[1] + T_link_shaft[:3, 3], axis / np.linalg.norm(axis)]
-        )
         self._frames = np.zeros((n + 1, 3, 4))
         self._frames[0] = self.T_world_base[:3, :]
-        self._path_frames = self._frames.copy()  # sphere_centers must not disturb the state that travel reads
-        self._path_q = np.zeros(n)
         self._dq = np.zeros(n)
         self._levers = np.zeros(n)
+        shaft_link, T_link_shaft = chain.frame(shaft[0], where="shaft, frame")
+        shaft_line = np.array(
+            [T_link_shaft[:3, :3] @ shaft[1] + T_link_shaft[:3, 3], T_link_shaft[:3, :3] @ shaft[2]]
+        )
+        shaft_line[1] /= np.linalg.norm(shaft_line[1])
         shaft_world = np.zeros((2, 3))
         self._state = ArmState(
             q=np.zeros(n),
@@ -135,17 +137,38 @@ class ArmModel:
             centers=np.zeros((m, 3)),
             center_jacobians=np.zeros((m, 3, n)),
         )
-        s = self._state
         self._evaluate_arguments = (
-            s.q, self._placements, self._prismatic, self._frames, bodies.link, bodies.local, self._tool,
-            self._shaft_link, self._shaft, s.T_world_tip, s.jacobian, shaft_world, s.shaft_jacobian, s.centers,
-            s.center_jacobians,
-        )  # fmt: skip
+            self._state.q,
+            placements,
+            self._prismatic,
+            self._frames,
+            bodies.link,
+            bodies.local,
+            np.ascontiguousarray(chain.frame("tip", where="arm")[1][:3, :]),
+            shaft_link,
+            shaft_line,
+            self._state.T_world_tip,
+            self._state.jacobian,
+            shaft_world,
+            self._state.shaft_jacobian,
+            self._state.centers,
+            self._state.center_jacobians,
+        )
+        # Frames of its own: sphere_centers must not disturb the state that travel reads.
+        self._path_q = np.zeros(n)
+        self._path_arguments = (
+            self._path_q,
+            placements,
+            self._prismatic,
+            self._frames.copy(),
+            bodies.link,
+            bodies.local,
+        )
         self.warm_up()
         self._check_rcm()
 
     @classmethod
-    def from_spec(cls, spec: ArmSpec, T_world_base: Array | None = None) -> ArmModel:
+    def from_spec(cls, spec: ArmSpec, T_world_base: ArrayLike | None = None) -> ArmModel:
         """Build the arm of a description.
 
         Args:
@@ -154,69 +177,95 @@ class ArmModel:
 
         Raises:
             ModelError: the description cannot be built; the message names the key and what exists.
+            ShapeError: ``T_world_base`` is not 4x4.
         """
-        T = np.eye(4) if T_world_base is None else frozen(T_world_base, (4, 4), "T_world_base")
-        if np.max(np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3))) > 1e-9 or np.linalg.det(T[:3, :3]) < 0.0:
-            raise ModelError("T_world_base: its rotation must be orthonormal to 1e-9 with determinant +1")
-        chain = _chain(spec).with_frame(
-            "tip", "flange", _tool_transform(spec), where=f"arm {spec.name!r}, tool"
-        )
-        limits, home = _limits(spec, chain)
+        T = frozen(np.eye(4) if T_world_base is None else T_world_base, (4, 4), "T_world_base")
+        R, p = T[:3, :3], T[:3, 3]
+        if np.max(np.abs(R @ R.T - np.eye(3))) > 1e-9 or np.linalg.det(R) < 0.0 or list(T[3]) != [0, 0, 0, 1]:
+            raise ModelError(
+                "T_world_base must be a rigid transform: a rotation orthonormal to 1e-9 with determinant +1, "
+                f"and last row [0, 0, 0, 1]; got {T.tolist()}"
+            )
+        chain = build_chain(spec)
+        limits, home = build_limits(spec, chain)
         jaw = spec.tool.jaw
-        p = None if spec.rcm is None else np.array(spec.rcm.p_base_m)
+        rcm = None
+        if spec.rcm is not None:
+            p_base = frozen(spec.rcm.p_base_m, (3,), "rcm.p_base_m")
+            rcm = Rcm(spec.rcm.kind, p_base, frozen(R @ p_base + p, (3,), "rcm"))
         return cls(
             name=spec.name,
             chain=chain,
             limits=limits,
             home=home,
             jaw=None if jaw is None else JawLimits(jaw.min_rad, jaw.max_rad, jaw.qd_max_rad_s),
-            rcm=None
-            if spec.rcm is None or p is None
-            else Rcm(spec.rcm.kind, frozen(p, (3,), "rcm"), frozen(T[:3, :3] @ p + T[:3, 3], (3,), "rcm")),
-            bodies=_bodies(spec, chain),
+            rcm=rcm,
+            bodies=build_bodies(spec, chain),
             shaft=(spec.shaft.frame, np.array(spec.shaft.point_m), np.array(spec.shaft.axis)),
             T_world_base=T,
         )
 
     def at(self, q: Array) -> ArmState:
-        """Everything of one tick at ``q (n,)``. The state's arrays are overwritten by the next call."""
-        self._state.q[:] = q
+        """Everything of one tick at ``q (n,)``. The state's arrays are overwritten by the next call.
+
+        Raises:
+            ShapeError: q does not have n entries. Whether they are finite, the caller must have checked.
+        """
+        self._copy(q, self._state.q)
         kernels.evaluate(*self._evaluate_arguments)
         return self._state
 
-    def forward(self, q: Array) -> Array:
-        """``T_world_tip (4, 4)`` at ``q (n,)``, by pinocchio, as a new array. For set-up and tests, not for the tick."""
+    def forward(self, q: ArrayLike) -> Array:
+        """``T_world_tip (4, 4)`` at ``q (n,)`` by pinocchio, as a new array; for set-up and tests.
+
+        Raises:
+            ShapeError: q does not have n entries.
+            ModelError: an entry of q is not finite.
+        """
         pin.framesForwardKinematics(self.pinocchio_model, self._pinocchio_data, frozen(q, (self.n,), "q"))
         return np.array(self._pinocchio_data.oMf[self._tip_id].homogeneous)
 
     def sphere_centers(self, q: Array, out: Array) -> Array:
         """Centres of the body spheres in world at ``q (n,)``, written to ``out (m, 3)`` and returned.
 
-        Leaves the :class:`ArmState` alone: the gate walks along a path with it.
+        Leaves the :class:`ArmState` alone, so that the gate can walk along a path with it.
         """
-        self._path_q[:] = q
-        kernels.sphere_centers(
-            self._path_q, self._placements, self._prismatic, self._path_frames, self.bodies.link, self.bodies.local, out
-        )  # fmt: skip
+        self._copy(q, self._path_q)
+        kernels.sphere_centers(*self._path_arguments, out)
         return out
 
     def travel(self, state: ArmState, dq: Array, out: Array) -> Array:
-        """Bound [m] on the motion of each sphere on the straight joint path from ``state.q`` to ``state.q + dq``.
+        """Bound [m] on the motion of each sphere on the straight joint path from ``q`` to ``q + dq``.
 
-        ``(t2 - t1) * out[i]`` bounds how far sphere i moves between the fractions t1 and t2 of the path, for any
-        ``dq`` however long. :func:`kinematics.chain.travel` has the derivation.
+        ``(t2 - t1) * out[i]`` bounds how far sphere i moves between the fractions t1 and t2 of the path, for
+        a ``dq`` of any length. :func:`kinematics.chain.travel` has the derivation.
 
         Args:
-            state: what the last :meth:`at` returned.
+            state: what the last :meth:`at` returned; its ``q`` is where the path starts.
             dq: ``(n,)`` joint step [rad] or [m].
-            out: ``(m,)`` written.
+            out: ``(m,)`` written and returned.
         """
-        self._dq[:] = dq
+        self._copy(dq, self._dq)
         kernels.travel(
-            self._dq, self._prismatic, self._frames, self.bodies.link, state.centers, state.center_jacobians,
-            self._levers, out,
-        )  # fmt: skip
+            self._dq,
+            self._prismatic,
+            self._frames,
+            self.bodies.link,
+            state.centers,
+            state.center_jacobians,
+            self._levers,
+            out,
+        )
         return out
+
+    def _copy(self, values: Array, into: Array) -> None:
+        # NumPy would stretch one value over all joints; and a kernel must always get the same kind of array.
+        if values.shape != into.shape:
+            raise ShapeError(
+                f"arm {self.name!r} has {self.n} joints ({', '.join(self.joint_names)}): expected shape "
+                f"{into.shape}, got {values.shape}"
+            )
+        into[:] = values
 
     def warm_up(self) -> None:
         """Compile, or load from the cache, every kernel that a tick calls. The constructor has done it."""
@@ -235,78 +284,7 @@ class ArmModel:
             T_base_world = inverse(self.T_world_base)
             p = T_base_world[:3, :3] @ nearest + T_base_world[:3, 3]
             raise ModelError(
-                f"arm {self.name!r}: at home the shaft passes {off * 1e3:.3f} mm beside rcm.p_base_m, at most "
-                f"{RCM_ON_SHAFT_M * 1e3:g} mm is allowed; the nearest point of the shaft is "
+                f"arm {self.name!r}: at home the shaft passes {off * 1e3:.3f} mm beside rcm.p_base_m "
+                f"(at most {RCM_ON_SHAFT_M * 1e3:g} mm is allowed); the nearest point of the shaft is "
                 f"[{p[0]:.9f}, {p[1]:.9f}, {p[2]:.9f}]"
             )
-
-
-def _chain(spec: ArmSpec) -> SerialChain:
-    if isinstance(spec.chain, UrdfChain):
-        chain = urdf_chain(
-            spec.chain.path,
-            base_frame=spec.chain.base_frame,
-            tip_frame=spec.chain.tip_frame,
-            joint_names=[j.name for j in spec.joints],
-        )
-        for joint, slides in zip(spec.joints, chain.prismatic, strict=True):
-            if (joint.type == "prismatic") != slides:
-                raise ModelError(
-                    f"joint {joint.name!r}: type is {joint.type!r}, in the URDF it is "
-                    f"{'prismatic' if slides else 'revolute'}"
-                )
-        return chain
-    return dh_chain([_dh_row(j) for j in spec.joints], spec.chain.convention)
-
-
-def _dh_row(joint: Joint) -> DhRow:
-    assert joint.dh is not None  # ArmSpec has checked it
-    rad = np.deg2rad
-    if isinstance(joint, PrismaticJoint):
-        assert joint.dh is not None
-        dh = joint.dh
-        return DhRow(
-            joint.name, True, float(rad(dh.alpha_deg)), dh.a_m, float(rad(dh.theta_deg)), dh.offset_m
-        )
-    row = joint.dh
-    return DhRow(joint.name, False, float(rad(row.alpha_deg)), row.a_m, float(rad(row.offset_deg)), row.d_m)
-
-
-def _tool_transform(spec: ArmSpec) -> Array:
-    T = np.eye(4)
-    T[:3, :3] = spec.tool.tip_rotation
-    T[:3, 3] = spec.tool.tip_offset_m
-    return T
-
-
-def _limits(spec: ArmSpec, chain: SerialChain) -> tuple[JointLimits, Array]:
-    """Limits and home; what the TOML leaves out comes from the URDF."""
-    table = np.empty((chain.n, 6))
-    for j, joint in enumerate(spec.joints):
-        for k, value in enumerate(joint.values):
-            table[j, k] = value if value is not None else chain.source_limits[j, k]
-        if not np.all(np.isfinite(table[j])):
-            missing = [
-                key for key, v in zip(("q_min", "q_max", "qd_max"), table[j, :3], strict=True) if np.isnan(v)
-            ]
-            raise ModelError(
-                f"joint {joint.name!r}: the URDF gives no {', '.join(missing)}; add it to the joint"
-            )
-        if not table[j, 0] <= table[j, 5] <= table[j, 1]:
-            raise ModelError(
-                f"joint {joint.name!r}: home ({table[j, 5]:g}) must lie between its limits "
-                f"({table[j, 0]:g} and {table[j, 1]:g})"
-            )
-    return JointLimits(*table[:, :5].T), table[:, 5]
-
-
-def _bodies(spec: ArmSpec, chain: SerialChain) -> Bodies:
-    bodies = []
-    for body in spec.bodies:
-        capsules = []
-        for capsule in body.capsules:
-            link, T = chain.frame(capsule.frame, where=f"body {body.name!r}, capsule frame")
-            ends = (T[:3, :3] @ np.array(p) + T[:3, 3] for p in (capsule.from_m, capsule.to_m))
-            capsules.append(Capsule(link, *ends, capsule.radius_m))
-        bodies.append((body.name, body.cover_m, capsules))
-    return cover_bodies(bodies)

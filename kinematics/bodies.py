@@ -1,10 +1,11 @@
 """Capsules covered by spheres: what the fixtures see of an arm, with a stated bound on the excess.
 
-A capsule of radius r and axis length L is covered by N equal spheres of radius R = r + c on its axis, the outermost
-moved inwards by c, so that they touch the capsule's ends exactly:
+A capsule of radius r and axis length L is covered by N equal spheres of radius R = r + c on its axis, the
+outermost moved inwards by c, so that they touch the capsule's ends exactly:
 
-- a point of the capsule's wall lies at most half a spacing s along the axis from a centre, so it is inside when
-  ``R^2 >= r^2 + (s / 2)^2``; the half-ball at an end is within ``r + c = R`` of a centre moved inwards by c;
+- a point of the capsule's wall lies at most half a spacing s along the axis from a centre, so it is inside
+  when ``R^2 >= r^2 + (s / 2)^2``;
+- the half-ball at an end is within ``r + c = R`` of a centre moved inwards by c;
 - every sphere is within R of the axis, so the union sticks out by at most c, and by nothing at the two ends.
 """
 
@@ -25,7 +26,7 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Capsule:
-    """All points within ``radius`` [m] of the segment ``start``-``end`` ``(3,)``, in the frame of link ``link``."""
+    """All points within ``radius`` [m] of the segment ``start`` to ``end``, ``(3,)`` in frame ``link``."""
 
     link: int
     start: Array
@@ -71,7 +72,8 @@ def cover_capsule(start: Array, end: Array, radius: float, cover_m: float) -> tu
         cover_m: greatest excess allowed [m], > 0.
 
     Returns:
-        The centres ``(N, 3)`` and the excess c <= cover_m that N spheres need; their radius is ``radius + c``.
+        The centres ``(N, 3)`` and the excess c <= cover_m that N spheres need; their radius is ``radius +
+        c``.
     """
     length = float(np.linalg.norm(end - start))
     if length == 0.0:
@@ -91,7 +93,7 @@ def _spacing(radius: float, excess: float) -> float:
 
 
 def _least_excess(length: float, radius: float, count: int, enough: float) -> float:
-    """Smallest excess with which ``count`` spheres cover the capsule; ``enough`` is one that does. By bisection."""
+    """Smallest excess with which ``count`` spheres cover the capsule, by bisection below one that does."""
     low, high = 0.0, enough
     for _ in range(60):
         middle = 0.5 * (low + high)

@@ -1,7 +1,7 @@
-"""Compiled kernels of the tick: link frames, sphere centres, Jacobians and the bound on how far each sphere travels.
+"""Compiled kernels of the tick: link frames, sphere centres, Jacobians, and how far each sphere can travel.
 
-Memory layout shared by all kernels: ``frames`` is ``(n + 1, 3, 4)``, the rotation and origin in world of the base
-(index 0) and of the frame after each joint; joint j acts along the z axis of ``frames[j + 1]``.
+Memory layout shared by all kernels: ``frames`` is ``(n + 1, 3, 4)``, the rotation and origin in world of the
+base (index 0) and of the frame after each joint; joint j acts along the z axis of ``frames[j + 1]``.
 """
 
 from __future__ import annotations
@@ -180,22 +180,22 @@ def travel(
     levers: Array,
     out: Array,
 ) -> None:
-    r"""Bound ``out (m,)`` [m] on the motion of each sphere along the straight joint path ``q + t dq``, 0 <= t <= 1.
+    r"""Bound [m], to ``out (m,)``, the motion of each sphere on the straight joint path ``q + t dq``, 0 <= t <= 1.
 
-    Along the path the velocity of centre i per unit t is ``J(t) dq``. Its derivative is
-    ``sum_jk dq_j dq_k d2c/dq_j dq_k`` and, for j <= k, ``d2c/dq_j dq_k = z_j x J_k`` if joint j turns and 0 if it
-    slides, so its length is at most ``M_k``, the greatest length of column k on the path. Hence
+    Along the path the velocity of centre i per unit t is ``J(t) dq``. Its derivative is ``sum_jk
+    dq_j dq_k d2c/dq_j dq_k`` and, for j <= k, ``d2c/dq_j dq_k = z_j x J_k`` if joint j turns and 0 if it slides, so its
+    length is at most ``M_k``, the greatest length of column k on the path. Hence
 
         speed(t) <= |J(0) dq| + sum_k |dq_k| M_k (|dq_k| [k turns] + 2 sum_{j<k, j turns} |dq_j|).
 
-    ``M_k`` is 1 for a slide. For a hinge it is a distance from its axis, which only later joints change, each no
-    faster than its own column is long: ``M_k <= |J_k(0)| + sum_{i>k} |dq_i| M_i``; nor can it exceed the distance
-    along the chain of hinges, ``C_k``, lengthened by the slides. ``speed(t) <= sum_k |dq_k| M_k`` as well. The result
-    is the smaller of the two: for short steps the first, which is exact to first order; for long ones the second,
-    which grows no faster than the steps.
+    ``M_k`` is 1 for a slide. For a hinge it is a distance from its axis, which only later joints change, each
+    no faster than its own column is long: ``M_k <= |J_k(0)| + sum_{i>k} |dq_i| M_i``; nor can it exceed the
+    distance along the chain of hinges, ``C_k``, lengthened by the slides. ``speed(t) <= sum_k |dq_k| M_k`` as
+    well. The result is the smaller of the two: for short steps the first, which is exact to first order; for
+    long ones the second, which grows no faster than the steps.
 
-    Since it bounds the speed everywhere on the path, ``(t2 - t1) out_i`` bounds the motion between t1 and t2, and
-    ``out_i`` the length of the whole path.
+    Since it bounds the speed everywhere on the path, ``(t2 - t1) out_i`` bounds the motion between t1 and t2,
+    and ``out_i`` the length of the whole path.
     """
     for i in range(link.shape[0]):
         last = link[i]

@@ -1,11 +1,11 @@
 """Denavit-Hartenberg tables, standard and modified, as serial chains.
 
 Standard (distal; Denavit and Hartenberg 1955): ``T_(i-1)_i = Rz(theta_i) Tz(d_i) Tx(a_i) Rx(alpha_i)``.
-Modified (proximal; Craig, Introduction to Robotics): ``T_(i-1)_i = Rx(alpha_i) Tx(a_i) Rz(theta_i) Tz(d_i)``, with
-alpha and a in the row of the joint that they precede, as dVRK and Raven print their tables.
+Modified (proximal; Craig, Introduction to Robotics): ``T_(i-1)_i = Rx(alpha_i) Tx(a_i) Rz(theta_i) Tz(d_i)``,
+with alpha and a in the row of the joint that they precede, as dVRK and Raven print their tables.
 
-A revolute joint has ``theta_i = q_i + theta``, a prismatic one ``d_i = q_i + d``: the table's own theta and d are the
-offsets of the joint variable.
+A revolute joint has ``theta_i = q_i + theta``, a prismatic one ``d_i = q_i + d``: the table's own theta and d
+are the offsets of the joint variable.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kinematics.serial import SerialChain, make_chain
 
 @dataclass(frozen=True)
 class DhRow:
-    """One row: lengths in metres, angles in radians; ``theta`` and ``d`` are offsets of the joint variable."""
+    """One row [m, rad]; ``theta`` and ``d`` are offsets of the joint variable."""
 
     name: str
     prismatic: bool

@@ -1,7 +1,8 @@
 """Rotations and rigid transforms on plain arrays; compiled, so that other kernels can call them.
 
-Quaternions are ``(4,)`` float64 in the order x, y, z, w. A rotation vector is ``(3,)``: unit axis times angle [rad].
-``T_a_b`` is ``(4, 4)`` homogeneous and maps coordinates in b to coordinates in a. All results are new arrays.
+Quaternions are ``(4,)`` float64 in the order x, y, z, w. A rotation vector is ``(3,)``: unit axis times angle
+[rad]. ``T_a_b`` is ``(4, 4)`` homogeneous and maps coordinates in b to coordinates in a. All results are new
+arrays.
 """
 
 from __future__ import annotations
@@ -42,18 +43,20 @@ def quat_conj(quat_xyzw: Array) -> Array:
 def quat_normalize(quat_xyzw: Array) -> Array:
     """Unit quaternion of the same direction; the sign is kept.
 
-    A quaternion without direction (norm 0, or not finite) gives NaN: whoever lets data in must have rejected it.
+    A quaternion without direction (norm 0, or not finite) gives NaN: whoever lets data in must have rejected
+    it.
     """
-    # Dividing by the largest entry first keeps very small and very large quaternions from under- and overflowing.
+    # Dividing by the largest entry first keeps very small and very large quaternions from under- and
+    # overflowing.
     largest = max(abs(quat_xyzw[0]), abs(quat_xyzw[1]), abs(quat_xyzw[2]), abs(quat_xyzw[3]))
-    out = quat_xyzw / largest
-    norm = math.sqrt(out[0] * out[0] + out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
-    return out / norm
+    out: Array = quat_xyzw / largest
+    out /= math.sqrt(out[0] * out[0] + out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
+    return out
 
 
 @kernel
 def quat_to_matrix(quat_xyzw: Array) -> Array:
-    """Rotation matrix ``(3, 3)`` of a quaternion; its length does not matter (the entries scale by ``2 / |q|^2``)."""
+    """Rotation matrix ``(3, 3)`` of a quaternion of any length (the entries scale by ``2 / |q|^2``)."""
     x, y, z, w = quat_xyzw[0], quat_xyzw[1], quat_xyzw[2], quat_xyzw[3]
     s = 2.0 / (x * x + y * y + z * z + w * w)
     out = np.empty((3, 3))
@@ -73,8 +76,9 @@ def quat_to_matrix(quat_xyzw: Array) -> Array:
 def matrix_to_quat(R: Array) -> Array:
     """Unit quaternion (xyzw) of a rotation matrix ``(3, 3)``, with ``w >= 0``.
 
-    Shepperd's method: of the four ways to extract it, the one that divides by the largest component, so no angle is
-    badly conditioned. (S. W. Shepperd, Quaternion from rotation matrix, J. Guidance and Control 1(3), 1978.)
+    Shepperd's method: of the four ways to extract it, the one that divides by the largest component, so no
+    angle is badly conditioned. (S. W. Shepperd, Quaternion from rotation matrix, J. Guidance and Control
+    1(3), 1978.)
     """
     trace = R[0, 0] + R[1, 1] + R[2, 2]
     out = np.empty(4)
@@ -105,7 +109,7 @@ def matrix_to_quat(R: Array) -> Array:
 
 @kernel
 def quat_log(quat_xyzw: Array) -> Array:
-    """Rotation vector ``(3,)`` [rad] of a unit quaternion, the shorter way round: its length is at most pi."""
+    """Rotation vector ``(3,)`` [rad] of a unit quaternion, the shorter way round: at most pi long."""
     x, y, z, w = quat_xyzw[0], quat_xyzw[1], quat_xyzw[2], quat_xyzw[3]
     if w < 0.0:
         x, y, z, w = -x, -y, -z, -w
@@ -136,7 +140,7 @@ def quat_exp(rotvec: Array) -> Array:
 
 @kernel
 def rotation_log(R: Array) -> Array:
-    """Rotation vector ``(3,)`` [rad] of a rotation matrix, of length at most pi; accurate near 0 and near pi."""
+    """Rotation vector ``(3,)`` [rad] of a rotation matrix, at most pi long; accurate near 0 and near pi."""
     return quat_log(matrix_to_quat(R))
 
 

@@ -1,4 +1,4 @@
-"""A serial chain of revolute and prismatic joints: the one form that DH tables and URDF files are turned into."""
+"""A serial chain of hinges and slides: the one form that DH tables and URDF files are turned into."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class SerialChain:
     where ``motion`` is a rotation about z by q_j [rad] or a translation along z by q_j [m].
 
     Attributes:
-        joint_names: n names.
-        prismatic: ``(n,)`` bool, true for a joint that slides.
-        placements: ``(n, 4, 4)`` from the frame after the previous joint to this joint's frame at q = 0.
-        frames: for each named frame, the index of the joint frame that carries it (0 is the base, j + 1 follows
+        joint_names: n names. prismatic: ``(n,)`` bool, true for a joint that slides. placements: ``(n, 4,
+        4)`` from the frame after the previous joint to this joint's frame at q = 0. frames: for each named
+        frame, the index of the joint frame that carries it (0 is the base, j + 1 follows
             joint j) and its constant transform in that frame ``(4, 4)``.
-        source_limits: ``(n, 3)`` lower, upper and speed limit that the source itself gave; NaN where it gave none.
+        source_limits: ``(n, 3)`` lower, upper and speed limit that the source itself gave; NaN where it gave
+            none.
     """
 
     joint_names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The TOML description of an arm (``configs/arms/*.toml``), checked by pydantic. ``docs/arms.md`` explains each key."""
+"""The TOML description of an arm (``configs/arms/*.toml``), checked by pydantic. See ``docs/arms.md``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PrismaticDh(_Spec):
 
 
 class RevoluteJoint(_Spec):
-    """A joint that turns. For a URDF arm, ``q_min_rad``, ``q_max_rad`` and ``qd_max_rad_s`` default to the file's."""
+    """A joint that turns. In a URDF arm the position and speed limits default to the file's."""
 
     type: Literal["revolute"]
     name: str
@@ -72,7 +72,7 @@ class RevoluteJoint(_Spec):
 
 
 class PrismaticJoint(_Spec):
-    """A joint that slides. For a URDF arm, ``q_min_m``, ``q_max_m`` and ``qd_max_m_s`` default to the file's."""
+    """A joint that slides. In a URDF arm the position and speed limits default to the file's."""
 
     type: Literal["prismatic"]
     name: str
@@ -110,7 +110,7 @@ def _check_range(name: str, unit: str, low: float | None, high: float | None, ho
         )
     if (low is not None and home < low) or (high is not None and home > high):
         raise ValueError(
-            f"joint {name!r}: home_{unit} ({home:g}) must lie between q_min_{unit} ({low}) and q_max_{unit} ({high})"
+            f"joint {name!r}: home_{unit} ({home:g}) must lie in its range ({low} to {high} {unit})"
         )
 
 
@@ -125,7 +125,7 @@ class DhChain(_Spec):
 
 
 class UrdfChain(_Spec):
-    """The arm is the chain of joints between two frames of a URDF file; a relative path starts at the TOML file."""
+    """The arm is the chain of joints between two frames of a URDF file; see :meth:`ArmSpec.relative_to`."""
 
     kind: Literal["urdf"]
     path: Path
@@ -177,7 +177,7 @@ class ToolSpec(_Spec):
 
 
 class ShaftSpec(_Spec):
-    """The straight line of the instrument's shaft: a point on it and its direction towards the tip, in ``frame``."""
+    """The line of the instrument's shaft: a point on it and its direction towards the tip, in ``frame``."""
 
     frame: str = "tip"
     point_m: Vector3 = (0.0, 0.0, 0.0)
@@ -211,7 +211,8 @@ class CapsuleSpec(_Spec):
 class BodySpec(_Spec):
     """A part of the arm that fixtures can guard, as capsules; each is covered by spheres.
 
-    ``cover_m`` is how far the spheres may stick out of the capsules, 0.1 um to 1 m: smaller means more spheres.
+    ``cover_m`` is how far the spheres may stick out of the capsules, 0.1 um to 1 m: smaller means more
+    spheres.
     """
 
     name: str
@@ -270,12 +271,14 @@ class ArmSpec(_Spec):
         path = Path(path)
         with path.open("rb") as file:
             data: dict[str, Any] = tomllib.load(file)
-        spec = cls.model_validate(data)
-        if isinstance(spec.chain, UrdfChain):
-            return spec.model_copy(
-                update={"chain": spec.chain.model_copy(update={"path": path.parent / spec.chain.path})}
-            )
-        return spec
+        return cls.model_validate(data).relative_to(path.parent)
+
+    def relative_to(self, folder: Path) -> ArmSpec:
+        """The same description with a relative URDF path taken from ``folder``, that of its TOML file."""
+        if not isinstance(self.chain, UrdfChain):
+            return self
+        chain = self.chain.model_copy(update={"path": folder / self.chain.path})
+        return self.model_copy(update={"chain": chain})
 
 
 def _repeated(what: str, names: list[str]) -> list[str]:

@@ -22,8 +22,8 @@ def urdf_chain(
 ) -> SerialChain:
     """Read the chain of joints from ``base_frame`` to ``tip_frame``; joints beside it are left at zero.
 
-    Frames: ``base`` (base_frame), each joint's child frame under the joint's name, ``flange`` (tip_frame), and every
-    other frame of the file that the chain carries, under its own name.
+    Frames: ``base`` (base_frame), each joint's child frame under the joint's name, ``flange`` (tip_frame),
+    and every other frame of the file that the chain carries, under its own name.
 
     Args:
         path: the URDF file.
@@ -32,8 +32,8 @@ def urdf_chain(
         joint_names: if given, the names expected along the chain, in order.
 
     Raises:
-        ModelError: the file is missing or not a URDF, or a joint of the chain is neither revolute, continuous nor
-            prismatic, or the joints are not those expected; the message lists the joints there are.
+        ModelError: the file is missing or not a URDF, or a joint of the chain is neither revolute, continuous
+            nor prismatic, or the joints are not those expected; the message lists the joints there are.
         UnknownFrameError: one of the frames is not in the file; the message lists those there are.
     """
     if not path.is_file():
@@ -75,7 +75,8 @@ def _extract(
     pin.updateFramePlacements(full, data)
     T_world_base = data.oMi[base.parentJoint] * base.placement
 
-    # Turn every joint frame so that its axis is z; `turned[i]` is the turned joint frame in the base frame at q = 0.
+    # Turn every joint frame so that its axis is z; `turned[i]` is the turned joint frame in the base frame at
+    # q = 0.
     turned: dict[int, Any] = {base.parentJoint: pin.SE3.Identity()}
     prismatic = []
     placements = []
@@ -107,11 +108,11 @@ def _extract(
 
 
 def _axis(joint: Any, jacobian: Array, where: str, name: str) -> tuple[bool, Array]:
-    """Kind and unit axis of a joint, from its one column of the local Jacobian: linear for a slide, angular for a hinge."""
+    """Whether a joint slides, and its unit axis, from its column of the local Jacobian."""
     kind = joint.shortname()
     if joint.nv != 1 or not kind.startswith(_REVOLUTE + _PRISMATIC):
         raise ModelError(
-            f"{where}: joint {name!r} is a {kind}; only revolute, continuous and prismatic joints can be driven"
+            f"{where}: joint {name!r} is a {kind}; only revolute, continuous and prismatic joints will do"
         )
     column = jacobian[:, joint.idx_v]
     slides = kind.startswith(_PRISMATIC)
@@ -120,7 +121,7 @@ def _axis(joint: Any, jacobian: Array, where: str, name: str) -> tuple[bool, Arr
 
 
 def _limits(full: Any, joint: Any) -> tuple[float, float, float]:
-    """Lower, upper and speed limit; NaN for a continuous joint's positions and for values that mean "none"."""
+    """Lower, upper and speed limit; NaN where the file gives none, as for a continuous joint's position."""
     speed = float(full.velocityLimit[joint.idx_v])
     if joint.nq != 1:
         return np.nan, np.nan, speed if np.isfinite(speed) and speed > 0.0 else np.nan
@@ -134,7 +135,7 @@ def _limits(full: Any, joint: Any) -> tuple[float, float, float]:
 
 
 def _rotation_taking_z_to(axis: Array) -> Array:
-    """A rotation whose third column is ``axis``; identity for z itself, so that plain models keep their frames."""
+    """A rotation whose third column is ``axis``; identity for z itself, so that plain frames stay plain."""
     if axis[2] == 1.0:
         return np.eye(3)
     helper = np.eye(3)[int(np.argmin(np.abs(axis)))]
