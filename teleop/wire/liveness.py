@@ -1,0 +1,153 @@
+"""Three questions to an input: is it alive, is its rate right, does its sender call it valid?
+
+Pure: the caller gives the time, so a recorded session asks and answers the same again.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from teleop.wire.messages import Header
+
+AHEAD_NS = 5_000_000
+"""How far a stamp may lie ahead: the receiver may have read its clock before the message was sampled."""
+
+RATE_WINDOW_S = 0.1
+RATE_WINDOW_MIN = 8
+RATE_TOLERANCE = 0.2
+
+
+class Verdict(enum.Enum):
+    """What became of a message, by its header alone."""
+
+    ACCEPTED = "accepted"
+    NEW_SESSION = "new session"
+    DUPLICATE = "duplicate"
+    OUT_OF_ORDER = "out of order"
+    FOREIGN_SESSION = "foreign session"
+    STAMP_BACKWARD = "stamp went back"
+    STAMP_AHEAD = "stamp in the future"
+
+    @property
+    def admitted(self) -> bool:
+        """The message counts. After ``NEW_SESSION`` the sender has restarted: what it began is void."""
+        return self in (Verdict.ACCEPTED, Verdict.NEW_SESSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The answers at one instant.
+
+    Attributes:
+        alive: the newest content is younger than the limit.
+        rate_ok: messages reach us at the nominal rate, within 20 %.
+        valid: the sender called the newest content valid.
+        age_ns: how long ago the newest content was sampled; ``None`` before the first message.
+        rate_hz: messages a second that reached us lately; 0 before the second message.
+    """
+
+    alive: bool
+    rate_ok: bool
+    valid: bool
+    age_ns: int | None
+    rate_hz: float
+
+
+class InputMonitor:
+    """Judges the messages of one stream by their headers, and tells the health of the stream.
+
+    The first session heard is believed until it is silent for longer than ``alive_within_s``; any other is
+    foreign until then.
+
+    Attributes:
+        counts: messages by verdict.
+        missing: messages that never came, by gaps in ``seq``; a conflated stream drops some by design.
+        session: the session believed now; ``None`` before the first message.
+        clock_offset_ns: receiver's clock minus sender's clock; 0 on one host.
+    """
+
+    def __init__(self, rate_hz: float, alive_within_s: float) -> None:
+        """Start with nothing heard.
+
+        Args:
+            rate_hz: nominal rate of the stream.
+            alive_within_s: age above which the input counts as dead.
+        """
+        self.counts: Counter[Verdict] = Counter()
+        self.missing = 0
+        self.session: bytes | None = None
+        self.clock_offset_ns = 0
+        self._rate_hz = rate_hz
+        self._period_ns = round(1e9 / rate_hz)
+        self._alive_within_ns = round(alive_within_s * 1e9)
+        window = max(RATE_WINDOW_MIN, round(RATE_WINDOW_S * rate_hz))
+        self._arrivals_ns: deque[int] = deque(maxlen=window + 1)
+        self._seq = -1
+        self._stamp_ns = 0
+        self._valid = False
+
+    def observe(self, header: Header, now_ns: int, *, valid: bool = True) -> Verdict:
+        """Judge and count one message.
+
+        Args:
+            header: the message.
+            now_ns: receiver's monotonic clock.
+            valid: what the sender says of the content.
+        """
+        verdict = self._judge(header, now_ns)
+        self.counts[verdict] += 1
+        if not verdict.admitted:
+            return verdict
+        if verdict is Verdict.NEW_SESSION:
+            self.session = header.session
+            self._arrivals_ns.clear()
+        else:
+            self.missing += header.seq - self._seq - 1
+        self._arrivals_ns.append(now_ns)
+        self._seq = header.seq
+        self._stamp_ns = header.stamp_ns
+        self._valid = valid
+        return verdict
+
+    def _judge(self, header: Header, now_ns: int) -> Verdict:
+        if header.stamp_ns + self.clock_offset_ns > now_ns + AHEAD_NS:
+            return Verdict.STAMP_AHEAD
+        if header.session != self.session:
+            silent = not self._arrivals_ns or now_ns - self._arrivals_ns[-1] > self._alive_within_ns
+            return Verdict.NEW_SESSION if silent else Verdict.FOREIGN_SESSION
+        if header.seq == self._seq:
+            return Verdict.DUPLICATE
+        if header.seq < self._seq:
+            return Verdict.OUT_OF_ORDER
+        if header.stamp_ns < self._stamp_ns:
+            return Verdict.STAMP_BACKWARD
+        return Verdict.ACCEPTED
+
+    def age_ns(self, now_ns: int) -> int | None:
+        """Time since the newest admitted content was sampled; ``None`` before the first message."""
+        if self.session is None:
+            return None
+        return max(0, now_ns - self._stamp_ns - self.clock_offset_ns)
+
+    def health(self, now_ns: int) -> Health:
+        """The three answers at ``now_ns``."""
+        age_ns = self.age_ns(now_ns)
+        rate_hz = self._measured_rate_hz(now_ns)
+        full = len(self._arrivals_ns) == self._arrivals_ns.maxlen
+        return Health(
+            alive=age_ns is not None and age_ns <= self._alive_within_ns,
+            rate_ok=full and abs(rate_hz - self._rate_hz) <= RATE_TOLERANCE * self._rate_hz,
+            valid=self._valid,
+            age_ns=age_ns,
+            rate_hz=rate_hz,
+        )
+
+    def _measured_rate_hz(self, now_ns: int) -> float:
+        arrivals = self._arrivals_ns
+        if len(arrivals) < 2:
+            return 0.0
+        # Waiting for the next message counts once it is late, so the rate of a dead input falls to zero.
+        until_ns = max(arrivals[-1], now_ns - self._period_ns)
+        return (len(arrivals) - 1) * 1e9 / max(1, until_ns - arrivals[0])
