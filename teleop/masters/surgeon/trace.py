@@ -10,10 +10,12 @@ from teleop.errors import TrocarError
 from teleop.masters.surgeon.signals import Array
 from teleop.masters.surgeon.spec import SurgeonSpec
 from teleop.masters.surgeon.tremor import tremor
-from teleop.masters.surgeon.voluntary import drift, plan_reaches
+from teleop.masters.surgeon.voluntary import Reaches, drift, plan_reaches
 
 MIN_RATE_HZ = 60.0
 """Below this the tremor band (to 25 Hz) would alias."""
+
+_COMPONENTS = ("reaches", "drift", "tremor", "noise")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,11 @@ def streams(seed: int, *names: str) -> dict[str, np.random.Generator]:
     return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
 
 
+def plan(duration_s: float, seed: int, spec: SurgeonSpec) -> Reaches:
+    """The reaches behind :func:`synthesise` with the same arguments."""
+    return plan_reaches(duration_s, spec, streams(seed, *_COMPONENTS)["reaches"])
+
+
 def synthesise(duration_s: float, rate_hz: float, seed: int, spec: SurgeonSpec | None = None) -> SurgeonTrace:
     """A surgeon after the literature's recipe: minimum-jerk reaches, drift, FM/AM tremor, white sensor noise.
 
@@ -74,8 +81,8 @@ def synthesise(duration_s: float, rate_hz: float, seed: int, spec: SurgeonSpec |
     """
     spec = spec or SurgeonSpec()
     t = sample_times(duration_s, rate_hz)
-    rng = streams(seed, "reaches", "drift", "tremor", "noise")
-    voluntary = plan_reaches(duration_s, spec, rng["reaches"]).at(t) + drift(t, rate_hz, spec, rng["drift"])
+    rng = streams(seed, *_COMPONENTS)
+    voluntary = plan(duration_s, seed, spec).at(t) + drift(t, rate_hz, spec, rng["drift"])
     shake = tremor(t, rate_hz, spec, rng["tremor"])
     noise = rng["noise"].standard_normal((t.size, 6))
     noise *= np.repeat([spec.noise_rms_m, spec.noise_rms_rad], 3)

@@ -1,0 +1,39 @@
+"""Which master a session uses, and how to make it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from teleop.masters.console_csv import ConsoleCsvSpec, read_console_csv
+from teleop.masters.jigsaws import JigsawsSpec, read_jigsaws
+from teleop.masters.pose_csv import PoseCsvSpec, read_pose_csv
+from teleop.masters.source import HandSource
+from teleop.masters.synthetic import SyntheticSpec, synthetic
+
+MasterSpec: TypeAlias = Annotated[
+    ConsoleCsvSpec | JigsawsSpec | PoseCsvSpec | SyntheticSpec, Field(discriminator="kind")
+]
+"""A master as written in TOML; ``kind`` says which."""
+
+
+def make_source(spec: MasterSpec, base_dir: Path) -> HandSource:
+    """The hand source that ``spec`` describes.
+
+    Args:
+        spec: what to make.
+        base_dir: folder of the TOML file that names it; relative paths are read from there.
+
+    Raises:
+        MasterError: the recording is missing or damaged; with file, line and column.
+    """
+    if isinstance(spec, SyntheticSpec):
+        return synthetic(spec)
+    path = base_dir / spec.path.expanduser()
+    if isinstance(spec, ConsoleCsvSpec):
+        return read_console_csv(path, spec)
+    if isinstance(spec, JigsawsSpec):
+        return read_jigsaws(path, spec.arm, spec)
+    return read_pose_csv(path, spec)
