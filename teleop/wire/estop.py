@@ -57,7 +57,3 @@ class EstopPusher(WireSocket):
             return False
         self._socket.send(self._codec.encode(message), zmq.NOBLOCK)
         return True
-
-    def close(self) -> None:
-        """Close, giving what was pushed up to 250 ms to leave: it must not be lost because we exit."""
-        self._socket.close(linger=250)

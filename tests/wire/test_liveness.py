@@ -122,7 +122,7 @@ def test_a_stamp_slightly_ahead_counts_as_age_zero() -> None:
 
 def test_another_session_is_foreign_until_the_first_fell_silent() -> None:
     m = monitor()
-    now = feed(m, 10)
+    now = feed(m, 300)
     assert m.observe(head(0, now, B), now) is Verdict.FOREIGN_SESSION
     assert m.observe(head(1, now + 20 * MS, B), now + 20 * MS) is Verdict.FOREIGN_SESSION
     assert m.session == A
@@ -130,7 +130,7 @@ def test_another_session_is_foreign_until_the_first_fell_silent() -> None:
     assert m.session == B
     assert m.missing == 0
     assert not m.health(now + 20 * MS + 1).rate_ok
-    assert m.observe(head(10, now + 21 * MS, A), now + 21 * MS) is Verdict.FOREIGN_SESSION
+    assert m.observe(head(300, now + 21 * MS, A), now + 21 * MS) is Verdict.FOREIGN_SESSION
 
 
 def test_two_senders_at_once_never_take_turns_even_when_their_stamps_are_old() -> None:
