@@ -1,0 +1,399 @@
+"""Compiled stages around the QP of `kinematics.ik`: before it, its explanation, and the checks after it."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinematics._numba import kernel
+from kinematics.joint_bounds import (
+    ACCELERATION,
+    POSITION,
+    brakeable_speed,
+    keep_stop_in_range,
+    stop_time,
+    stop_velocity,
+    velocity_box,
+)
+from kinematics.rows import meets, scale_rows
+from kinematics.tracking import ACCELERATION_LIMIT, HOLD, POSITION_LIMIT, ROWS, SPEED_LIMIT, track
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int8]
+Index = NDArray[np.int64]
+
+INVALID, REACHED, QP = -1, 0, 1
+
+_UNBOUNDED = 1e30
+_NULL_WEIGHT = 1e-3
+"""Cost of a deviation in the null space of the task, as a part of the singular threshold (both [m/s])."""
+
+
+class Limits(NamedTuple):
+    """Joint limits and effective acceleration, each shape ``(n,)``."""
+
+    q_min: Array
+    q_max: Array
+    qd_max: Array
+    a: Array
+
+
+class Gains(NamedTuple):
+    """Numbers of `IKGains` that the kernels use."""
+
+    braking_fraction: float
+    catch_up_m_s: float
+    catch_up_rad_s: float
+    singular_m_s: float
+    posture_per_s: float
+    posture_speed_fraction: float
+
+
+class Workspace(NamedTuple):
+    """Buffers of one arm, overwritten by every tick. ``y`` are joint speeds as parts of full speed."""
+
+    stop: Array  # (n,) velocity of the stop step
+    lo: Array  # (n,) box of v
+    hi: Array
+    lo_reason: Codes  # (n,)
+    hi_reason: Codes
+    rows: Array  # (m, n) P J
+    target: Array  # (n,) y that follows the tip, speed limits kept
+    reach: Array  # (n,) as far towards it as the accelerations allow
+    hessian: Array  # (n, n)
+    inverse: Array  # (n, n)
+    linear: Array  # (n,)
+
+    @classmethod
+    def of(cls, n: int, m: int) -> Workspace:
+        """Allocate for ``n`` joints and ``m`` task rows."""
+        return cls(
+            stop=np.zeros(n),
+            lo=np.zeros(n),
+            hi=np.zeros(n),
+            lo_reason=np.zeros(n, np.int8),
+            hi_reason=np.zeros(n, np.int8),
+            rows=np.zeros((m, n)),
+            target=np.zeros(n),
+            reach=np.zeros(n),
+            hessian=np.zeros((n, n)),
+            inverse=np.zeros((n, n)),
+            linear=np.zeros(n),
+        )
+
+
+class RowBuffers(NamedTuple):
+    """Scaled rows of a tick, with room for ``c`` rows; only the first ones are used."""
+
+    scaled: Array  # (c, n) unit rows for y
+    bound: Array  # (c,)
+    norm: Array  # (c,) [m/s]
+    given: Index  # (c,) which given row it is
+    lower: Array  # (n + c,) bounds as the solver takes them: box first
+    upper: Array
+    sense: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, n: int, capacity: int) -> RowBuffers:
+        """Allocate for ``n`` joints and ``capacity`` rows."""
+        return cls(
+            np.zeros((capacity, n)),
+            np.zeros(capacity),
+            np.zeros(capacity),
+            np.zeros(capacity, np.int64),
+            np.zeros(n + capacity),
+            np.full(n + capacity, _UNBOUNDED),
+            np.zeros(n + capacity, np.int32),
+        )
+
+
+@kernel
+def _finite(values: Array) -> bool:
+    return bool(np.isfinite(values).all())
+
+
+@kernel
+def _rows_usable(A: Array, b: Array) -> bool:
+    for i in range(b.shape[0]):
+        if math.isnan(b[i]) or b[i] == math.inf:
+            return False
+        for j in range(A.shape[1]):
+            if not math.isfinite(A[i, j]):
+                return False
+    return True
+
+
+@kernel
+def _safe_stop(v_prev: Array, arm: Limits, period: float, use_given: bool, stop: Array) -> None:
+    """Leave in ``stop`` a finite velocity: as given, or the stop from ``v_prev``, or zero."""
+    if not (use_given and _finite(stop)):
+        if _finite(v_prev):
+            stop_velocity(v_prev, arm.a, period, stop)
+        else:
+            stop[:] = 0.0
+
+
+@kernel
+def _curvature_matrices(
+    right: Array, sigma: Array, threshold: float, target: Array, work: Workspace, null: float
+) -> None:
+    """Write ``H = Σ h_i r_i r_iᵀ``, its inverse, and ``-H y*``.
+
+    ``h_i = max(sigma_i, s0)²`` in the directions of the task, ``null`` in all others.
+    """
+    m, n = right.shape
+    H, inverse = work.hessian, work.inverse
+    for r in range(n):
+        for c in range(n):
+            H[r, c] = null if r == c else 0.0
+            inverse[r, c] = 1.0 / null if r == c else 0.0
+    for i in range(m):
+        # A row beyond the joints of a short arm has no direction; its zeros change nothing.
+        h = max(sigma[i], threshold) ** 2
+        for r in range(n):
+            for c in range(n):
+                outer = right[i, r] * right[i, c]
+                H[r, c] += (h - null) * outer
+                inverse[r, c] += (1.0 / h - 1.0 / null) * outer
+    for r in range(n):
+        total = 0.0
+        for c in range(n):
+            total += H[r, c] * target[c]
+        work.linear[r] = -total
+
+
+@kernel
+def prepare(
+    q: Array,
+    v_prev: Array,
+    jacobian: Array,
+    task: Array,
+    scale: Array,
+    angular: NDArray[np.bool_],
+    error: Array,
+    feedforward: Array,
+    posture: Array,
+    use_posture: bool,
+    use_stop: bool,
+    A: Array,
+    b: Array,
+    arm: Limits,
+    period: float,
+    gains: Gains,
+    work: Workspace,
+    buffers: RowBuffers,
+    lost: Array,
+    joint_active: Codes,
+) -> tuple[int, int, float]:
+    """Check the inputs, find the wanted motion and set up the QP.
+
+    Returns:
+        ``INVALID`` (only ``work.stop`` is usable), ``REACHED`` (``work.reach`` meets everything) or ``QP``;
+        the number of rows kept; the smallest singular value [m/s].
+    """
+    _safe_stop(v_prev, arm, period, use_stop, work.stop)
+    usable = _finite(q) and _finite(v_prev) and _finite(jacobian) and _finite(task) and _finite(error)
+    usable = usable and _finite(feedforward) and _finite(posture) and _rows_usable(A, b)
+    if not usable:
+        return INVALID, 0, 0.0
+    n, m = q.shape[0], error.shape[0]
+    velocity_box(
+        q,
+        v_prev,
+        work.stop,
+        arm.q_min,
+        arm.q_max,
+        arm.qd_max,
+        arm.a,
+        period,
+        work.lo,
+        work.hi,
+        work.lo_reason,
+        work.hi_reason,
+    )
+    rest = np.zeros(n)
+    room_lo, room_hi = np.empty(n), np.empty(n)
+    stop_s = stop_time(v_prev, arm.a, period) + period
+    for j in range(n):
+        room_hi[j] = brakeable_speed(arm.q_max[j] - q[j], arm.a[j], period, stop_s)
+        room_lo[j] = -brakeable_speed(q[j] - arm.q_min[j], arm.a[j], period, stop_s)
+        if use_posture:
+            fastest = gains.posture_speed_fraction * arm.qd_max[j]
+            rest[j] = min(fastest, max(-fastest, gains.posture_per_s * (posture[j] - q[j])))
+    left, right, sigma = np.empty((m, m)), np.empty((m, n)), np.empty(m)
+    smallest = track(
+        jacobian,
+        task,
+        scale,
+        angular,
+        error,
+        feedforward,
+        v_prev,
+        rest,
+        room_lo,
+        room_hi,
+        arm.qd_max,
+        arm.a,
+        period,
+        gains.braking_fraction,
+        gains.catch_up_m_s,
+        gains.catch_up_rad_s,
+        gains.singular_m_s,
+        work.rows,
+        left,
+        right,
+        sigma,
+        work.target,
+        work.reach,
+        lost,
+        joint_active,
+    )
+    # A huge input can overflow on the way; that is no number to act on either.
+    if not (_finite(work.target) and _finite(work.reach)):
+        return INVALID, 0, 0.0
+    kept = scale_rows(A, b, arm.qd_max, period, buffers.scaled, buffers.bound, buffers.norm, buffers.given)
+    inside = True
+    for j in range(n):
+        reach = work.reach[j] * arm.qd_max[j]
+        slop = 1e-12 * arm.qd_max[j]
+        inside = inside and work.lo[j] - slop <= reach <= work.hi[j] + slop
+    if inside and meets(buffers.scaled, buffers.bound, kept, work.reach):
+        for k in range(m):
+            moved = 0.0
+            for j in range(n):
+                moved += work.rows[k, j] * (work.target[j] - work.reach[j]) * arm.qd_max[j]
+            lost[ACCELERATION_LIMIT, k] = moved * period
+        return REACHED, kept, smallest
+    for j in range(n):
+        if joint_active[j] == ACCELERATION:
+            joint_active[j] = 0  # the QP aims at the target itself and will say what stops it
+        buffers.lower[j] = work.lo[j] / arm.qd_max[j]
+        buffers.upper[j] = work.hi[j] / arm.qd_max[j]
+    for i in range(kept):
+        buffers.lower[n + i] = buffers.bound[i]
+    _curvature_matrices(
+        right, sigma, gains.singular_m_s, work.target, work, (_NULL_WEIGHT * gains.singular_m_s) ** 2
+    )
+    return QP, kept, smallest
+
+
+@kernel
+def attribute(
+    duals: Array,
+    kept: int,
+    arm: Limits,
+    period: float,
+    work: Workspace,
+    buffers: RowBuffers,
+    lost: Array,
+    joint_active: Codes,
+) -> tuple[Index, Array]:
+    """Divide the motion that the QP took away among the bounds and rows that took it.
+
+    Exact by the optimality condition ``y - y* = -H⁻¹ Σ lambda_i a_i``.
+
+    Returns:
+        Indices of the given rows with a multiplier, and the task motion each one caused [row units per tick].
+    """
+    m, n = work.rows.shape
+    count = 0
+    for i in range(kept):
+        if duals[n + i] != 0.0:
+            count += 1
+    active = np.empty(count, np.int64)
+    shift = np.zeros((count, m))
+    step = np.empty(n)
+    at = 0
+    for i in range(n + kept):
+        if duals[i] == 0.0:
+            continue
+        for r in range(n):
+            total = 0.0
+            if i < n:
+                total = work.inverse[r, i]
+            else:
+                for c in range(n):
+                    total += work.inverse[r, c] * buffers.scaled[i - n, c]
+            step[r] = -duals[i] * total * arm.qd_max[r] * period
+        stage = ROWS
+        if i < n:
+            reason = work.lo_reason[i] if duals[i] < 0.0 else work.hi_reason[i]
+            joint_active[i] = reason
+            stage = SPEED_LIMIT
+            if reason == POSITION:
+                stage = POSITION_LIMIT
+            elif reason == ACCELERATION:
+                stage = ACCELERATION_LIMIT
+        else:
+            active[at] = buffers.given[i - n]
+        for k in range(m):
+            moved = 0.0
+            for r in range(n):
+                moved += work.rows[k, r] * step[r]
+            lost[stage, k] -= moved
+            if i >= n:
+                shift[at, k] = moved
+        if i >= n:
+            at += 1
+    return active, shift
+
+
+@kernel
+def finish(
+    y: Array,
+    code: int,
+    solved: bool,
+    q: Array,
+    A: Array,
+    b: Array,
+    arm: Limits,
+    period: float,
+    work: Workspace,
+    v: Array,
+    slack: Array,
+    lost: Array,
+) -> None:
+    """Write the velocity to send and how far each row is from being met.
+
+    The solver's rounding is cut to the box, and the stop after the step is kept inside the joint ranges.
+    Without a solution (``solved`` false) ``v`` is the stop.
+    """
+    m, n = work.rows.shape
+    for j in range(n):
+        if solved:
+            v[j] = min(work.hi[j], max(work.lo[j], y[j] * arm.qd_max[j]))
+        else:
+            v[j] = work.stop[j]
+    if code == INVALID:
+        return
+    before = np.empty(n)
+    for j in range(n):
+        before[j] = v[j] if solved else work.target[j] * arm.qd_max[j]
+    if solved:
+        keep_stop_in_range(q, v, work.stop, arm.q_min, arm.q_max, arm.a, period)
+    for k in range(m):
+        moved = 0.0
+        for j in range(n):
+            moved += work.rows[k, j] * (before[j] - v[j])
+        lost[HOLD, k] = moved * period
+    for i in range(b.shape[0]):
+        value = 0.0
+        for j in range(n):
+            value += A[i, j] * v[j] * period
+        slack[i] = max(0.0, b[i] - value)
+
+
+@kernel
+def worst_residual(scaled: Array, lower: Array, kept: int, y: Array) -> float:
+    """Return the largest violation of ``scaled y >= lower[n:]`` and of nothing else; at least 0."""
+    n = y.shape[0]
+    worst = 0.0
+    for i in range(kept):
+        value = 0.0
+        for j in range(n):
+            value += scaled[i, j] * y[j]
+        worst = max(worst, lower[n + i] - value)
+    return worst

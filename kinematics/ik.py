@@ -1,0 +1,275 @@
+"""Differential inverse kinematics: one small QP per tick, over the joint speeds of that tick."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kinematics._ik_kernels import (
+    INVALID,
+    QP,
+    Gains,
+    Limits,
+    RowBuffers,
+    Workspace,
+    attribute,
+    finish,
+    prepare,
+    worst_residual,
+)
+from kinematics.errors import KinematicsError
+from kinematics.ik_gains import IKGains
+from kinematics.ik_result import IKResult, IKStatus
+from kinematics.limits import JointLimits
+from kinematics.relax import least_slack, solve_qp
+from kinematics.rows import RowSet
+from kinematics.task import TipTask
+from kinematics.tracking import STAGES
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+_RESIDUAL_TOL = 1e-8
+"""Largest row violation accepted from the solver, in scaled units: 1e-11 m per tick for a body at 1 m/s."""
+
+_MET_TOL = 1e-9
+"""A row that lacks less than this [m per tick] counts as met."""
+
+_LOST_TOL = 1e-9
+"""A limiter that took less than this [m or rad per tick] from every task row did not act."""
+
+_RELAXED_MARGIN = 1e-9
+"""Room given to every row of a relaxed QP, so that rounding does not make it infeasible again; scaled
+units."""
+
+_NO_ROWS = np.empty(0, np.int64)
+
+
+class DifferentialIK:
+    """Follows a tip pose under joint limits and rows ``A dq >= b``; one instance per arm.
+
+    The decision variable is ``y = v / qd_max``, joint velocity as a part of full speed. The QP is
+
+        ``min ½ (y - y*)ᵀ H (y - y*)   subject to   lo <= y <= hi,  A y >= b``
+
+    where ``y*`` follows the tip (`kinematics.tracking`), ``H = Jtᵀ Jt`` is the tip speed it costs to
+    deviate, damped in singular directions, and the box is the one the arm can stop from
+    (`kinematics.joint_bounds`). Where ``y*``, after the acceleration limits, meets everything by itself, it
+    is the solution and no QP is run.
+
+    Nothing is kept between ticks but buffers: the same inputs give the same bits.
+
+    Args:
+        limits: Joint limits of the arm.
+        period_s: Tick ``T`` [s].
+        gains: Settings.
+        task: Which combinations of the tip twist to follow; all six by default.
+
+    Raises:
+        KinematicsError: If the period is not a positive number.
+    """
+
+    def __init__(
+        self,
+        limits: JointLimits,
+        period_s: float,
+        gains: IKGains | None = None,
+        task: TipTask | None = None,
+    ) -> None:
+        """Allocate the buffers and compile everything the loop calls."""
+        if not (np.isfinite(period_s) and period_s > 0):
+            raise KinematicsError(f"ik: period_s is {period_s!r}, expected a positive number of seconds")
+        self.limits = limits
+        self.period_s = float(period_s)
+        self.gains = gains or IKGains()
+        n = self._n = limits.n
+        self._arm = Limits(
+            limits.q_min, limits.q_max, limits.qd_max, limits.effective_acceleration(self.period_s)
+        )
+        g = self.gains
+        self._gains = Gains(
+            g.braking_fraction,
+            g.catch_up_m_s,
+            g.catch_up_rad_s,
+            g.singular_m_s,
+            g.posture_per_s,
+            g.posture_speed_fraction,
+        )
+        self._task = task or TipTask.full()
+        self._work = Workspace.of(n, self._task.m)
+        self._buffers = RowBuffers.of(n, 64)
+        self._no_rows = RowSet.empty(n)
+        self._no_posture = np.zeros(n)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Compile every kernel of the loop: the plain way, the QP, and the relaxed QP."""
+        n, m = self._n, self._task.m
+        middle, zero = 0.5 * (self.limits.q_min + self.limits.q_max), np.zeros(m)
+        jacobian = np.zeros((6, n))
+        jacobian[np.arange(n) % 6, np.arange(n)] = 1.0
+        slow = 0.25 * self._arm.a * self.period_s**2
+        for rows in (None, RowSet.hard(np.eye(n), slow), RowSet.soft(np.eye(n), 100.0 * slow, priority=1)):
+            self.solve(
+                q=middle, v_prev=np.zeros(n), jacobian=jacobian, error=zero, feedforward=zero, rows=rows
+            )
+
+    def solve(
+        self,
+        *,
+        q: ArrayLike,
+        v_prev: ArrayLike,
+        jacobian: ArrayLike,
+        error: ArrayLike,
+        feedforward: ArrayLike,
+        rows: RowSet | None = None,
+        posture: ArrayLike | None = None,
+        stop_v: ArrayLike | None = None,
+        task: TipTask | None = None,
+    ) -> IKResult:
+        """Return the joint velocity of this tick.
+
+        Args:
+            q: Last commanded joint positions, shape ``(n,)`` [rad or m].
+            v_prev: Last commanded joint velocity, shape ``(n,)`` [1/s]: the backward difference of the sent
+            positions.
+            jacobian: Tip Jacobian at ``q``, shape ``(6, n)``, world-aligned at the tip, linear first, joints
+            from base to
+                tip.
+            error: Desired pose of the *last* tick minus the last commanded pose, shape ``(m,)`` [m, rad].
+            feedforward: Motion of the desired pose in *this* tick, shape ``(m,)`` [m, rad].
+            rows: Further constraints on ``dq = v T``.
+            posture: Joint positions a redundant arm returns to, shape ``(n,)``; None leaves them free.
+            stop_v: Velocity of the certified stop in this tick, shape ``(n,)``; from ``v_prev`` by default.
+            task: Rows to follow in this tick, instead of the ones given before; may change every tick (shaft
+            axis).
+
+        Raises:
+            KinematicsError: If a shape is wrong. Values never raise: NaN or infinity gives the stop.
+        """
+        given = self._no_rows if rows is None else rows
+        given.check(self._n)
+        n, k = self._n, given.b.shape[0]
+        task = self._task if task is None else task
+        m = task.m
+        if m != self._work.rows.shape[0]:
+            self._work = Workspace.of(n, m)
+        if k > len(self._buffers.bound):
+            self._buffers = RowBuffers.of(n, 2 * k)
+        work, buffers, arm = self._work, self._buffers, self._arm
+        joints = _shaped("q", q, (n,))
+        if stop_v is not None:
+            work.stop[:] = _shaped("stop_v", stop_v, (n,))
+        lost, joint_active = np.zeros((STAGES, m)), np.zeros(n, np.int8)
+        code, kept, sigma_min = prepare(
+            joints,
+            _shaped("v_prev", v_prev, (n,)),
+            _shaped("jacobian", jacobian, (6, n)),
+            task.P,
+            np.where(task.angular, self.gains.angular_length_m, 1.0) * task.weight,
+            task.angular,
+            _shaped("error", error, (m,)),
+            _shaped("feedforward", feedforward, (m,)),
+            self._no_posture if posture is None else _shaped("posture", posture, (n,)),
+            posture is not None,
+            stop_v is not None,
+            given.A,
+            given.b,
+            arm,
+            self.period_s,
+            self._gains,
+            work,
+            buffers,
+            lost,
+            joint_active,
+        )
+        y: Array | None = None if code == INVALID else work.reach
+        active, shift, residual, solves = _NO_ROWS, np.zeros((0, m)), 0.0, 0
+        if code == QP:
+            y, duals, residual, solves = self._constrain(kept, given)
+            if y is not None:
+                active, shift = attribute(duals, kept, arm, self.period_s, work, buffers, lost, joint_active)
+        v, slack = np.empty(n), np.zeros(k)
+        finish(
+            work.reach if y is None else y,
+            code,
+            y is not None,
+            joints,
+            given.A,
+            given.b,
+            arm,
+            self.period_s,
+            work,
+            v,
+            slack,
+            lost,
+        )
+        relaxed = np.flatnonzero(slack > _MET_TOL) if k else _NO_ROWS
+        return IKResult(
+            v=v,
+            status=self._status(code, y is not None, given, relaxed, active, lost),
+            active=active,
+            active_shift=shift,
+            relaxed=relaxed,
+            slack=slack,
+            joint_active=joint_active,
+            lost=lost,
+            sigma_min=sigma_min,
+            singular=sigma_min < self.gains.singular_m_s,
+            residual=residual,
+            qp_solves=solves,
+        )
+
+    def _constrain(self, kept: int, given: RowSet) -> tuple[Array | None, Array, float, int]:
+        """Solve the QP, relaxed if need be; return ``(y or None, duals, residual, number of QPs)``."""
+        n, limit = self._n, self.gains.iteration_limit
+        work, buffers = self._work, self._buffers
+        scaled, size = buffers.scaled[:kept], n + kept
+        lower, upper, sense = buffers.lower[:size], buffers.upper[:size], buffers.sense[:size]
+        solves = 0
+        for relax in (False, True):
+            if relax:
+                rows = buffers.given[:kept]
+                slack = least_slack(
+                    scaled,
+                    buffers.bound[:kept],
+                    given.priority[rows],
+                    given.weight[rows],
+                    given.max_slack[rows] / (buffers.norm[:kept] * self.period_s),
+                    lower[:n],
+                    upper[:n],
+                    work.target,
+                    work.stop / self.limits.qd_max,
+                    limit,
+                )
+                if slack is None:
+                    break
+                lower[n:] -= slack + _RELAXED_MARGIN
+            solves += 1
+            found = solve_qp(work.hessian, work.linear, scaled, upper, lower, sense, limit)
+            if found is not None:
+                residual = worst_residual(scaled, lower, kept, found[0])
+                if residual <= _RESIDUAL_TOL:
+                    return found[0], found[1], residual, solves
+        return None, work.linear, 0.0, solves
+
+    def _status(
+        self, code: int, solved: bool, given: RowSet, relaxed: Index, active: Index, lost: Array
+    ) -> IKStatus:
+        if code == INVALID:
+            return IKStatus.HOLD_INVALID
+        if not solved:
+            return IKStatus.HOLD_SOLVER
+        if len(relaxed):
+            hard = bool((given.priority[relaxed] == 0).any())
+            return IKStatus.RELAXED_HARD if hard else IKStatus.RELAXED_SOFT
+        if len(active):
+            return IKStatus.CONSTRAINED
+        return IKStatus.LIMITED if (np.abs(lost[1:]) > _LOST_TOL).any() else IKStatus.TRACKING
+
+
+def _shaped(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+    array = np.ascontiguousarray(value, dtype=np.float64)
+    if array.shape != shape:
+        raise KinematicsError(f"ik: {name} has shape {array.shape}, expected {shape}")
+    return array
