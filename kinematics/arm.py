@@ -61,6 +61,7 @@ class ArmModel:
         name: of the profile.
         n: number of joints.
         joint_names: their names, in the order of q.
+        prismatic: which joints slide; the others turn.
         limits: position, speed, acceleration and jerk limits.
         home: ``(n,)`` a configuration well inside the limits, read-only.
         jaw: limits of the gripper, or None.
@@ -103,6 +104,7 @@ class ArmModel:
         self.name = name
         self.n = chain.n
         self.joint_names = chain.joint_names
+        self.prismatic = tuple(chain.prismatic)
         self.limits = limits
         self.home = frozen(home, (self.n,), "home")
         self.jaw = jaw

@@ -174,3 +174,20 @@ def inverse(T: Array) -> Array:
         out[i, 3] = -s
     out[3, 3] = 1.0
     return out
+
+
+@kernel
+def pose_difference(p_to: Array, quat_to_xyzw: Array, p_from: Array, quat_from_xyzw: Array) -> Array:
+    """The step from one pose to another, ``(6,)``: translation [m], then rotation vector [rad] in world axes.
+
+    ``p_to - p_from`` and ``log(R_to R_from^T)``, the shorter way round.
+    """
+    out = np.empty(6)
+    turn = quat_mul(quat_to_xyzw, quat_conj(quat_from_xyzw))
+    if turn[3] < 0.0:
+        turn = -turn
+    angle = quat_log(turn)
+    for k in range(3):
+        out[k] = p_to[k] - p_from[k]
+        out[3 + k] = angle[k]
+    return out
