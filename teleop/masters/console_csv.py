@@ -108,7 +108,7 @@ class Timeline:
 
 
 def read_console_csv(path: Path, spec: ConsoleCsvSpec) -> Recording:
-    """One hand of the recording in ``path``, beginning at the origin with no rotation.
+    """One hand of the recording in ``path``, integrated from the origin with no rotation.
 
     At every sample the position is exactly the sum of the increments so far.
 
@@ -133,7 +133,7 @@ def read_console_csv(path: Path, spec: ConsoleCsvSpec) -> Recording:
     return Recording(
         line.t_s,
         position,
-        compose(spec.rotation_rad_per_count * np.diff(smooth, axis=0, prepend=smooth[:1])),
+        compose(spec.rotation_rad_per_count * np.diff(smooth, axis=0, prepend=0.0)),
         spec.jaw_open_rad * np.clip(1.0 - grasper / GRASPER_CLOSED, 0.0, 1.0),
         spec,
         clutch=~pressed if spec.pedal == "follow" else pressed,
@@ -202,7 +202,7 @@ def between_counts(t: Array, count: Array) -> Array:
     """
     changes = np.flatnonzero(np.diff(count)) + 1
     knots = np.concatenate([[0], changes])
-    rested = np.flatnonzero(np.diff(t[knots]) > SETTLE_S)
+    rested = np.flatnonzero(t[knots[1:]] - SETTLE_S > t[knots[:-1]])
     times = np.concatenate([t[knots], t[knots[rested + 1]] - SETTLE_S, t[-1:] + SETTLE_S])
     values = np.concatenate([count[knots], count[knots[rested]], count[-1:]])
     order = np.argsort(times, kind="stable")
