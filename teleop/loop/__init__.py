@@ -1,0 +1,1 @@
+"""The shell of a fixed-rate process: absolute deadlines, real-time set-up, stage timings."""
