@@ -5,9 +5,9 @@ sensors when it is asked: a late tick reports where the hand is then, and veloci
 true.
 
 **When the motion starts.** Until the first ``servo_cf`` arrives, that is until a controller runs and has
-found this master, the hand rests at the first pose with its buttons reported. The stamp of the tick that sees it is
-time 0 of the source. With ``start_timeout_s`` the motion starts anyway after that long. It starts once: a
-controller that is restarted finds the hand in motion.
+found this master, the hand rests at the first pose with its buttons reported. The stamp of the tick that sees
+it is time 0 of the source. With ``start_timeout_s`` the motion starts anyway after that long. It starts once:
+a controller that is restarted finds the hand in motion.
 
 ``servo_cf`` is received and counted; a recorded hand feels nothing.
 """
