@@ -70,7 +70,8 @@ class Admission:
         self._lease = lease
         self._period_s = period_s
         self._stop_max_s = stop_max_s
-        self._passage = None if shared_clock else Passage()
+        self._shared_clock = shared_clock
+        self._passage = Passage()
         self.forget()
 
     def forget(self) -> None:
@@ -78,8 +79,7 @@ class Admission:
         self.last_seq = -1
         self._heard_seq = -1
         self._heard_ns: int | None = None
-        if self._passage is not None:
-            self._passage.reset()
+        self._passage.reset()
 
     def rest(self) -> None:
         """The driver stands still of its own accord; the next command must start where it stands."""
@@ -95,10 +95,10 @@ class Admission:
             return Reject.SEQ
         if not command.ttl_ms > 0.0 or command.ttl_ms == np.inf:
             return Reject.AGE
-        if self._passage is None:
+        self._passage.update(now_ns, command.stamp_ns)
+        if self._shared_clock:
             age_ns = now_ns - command.stamp_ns
         else:
-            self._passage.update(now_ns, command.stamp_ns)
             age_ns = self._passage.age_ns(now_ns, command.stamp_ns)
         return None if -_FUTURE_NS <= age_ns < command.ttl_ms * 1e6 else Reject.AGE
 
@@ -134,8 +134,17 @@ class Admission:
             return Reject.JAW
         return None
 
-    def step(self, command: ServoJp, reference: Array, now_ns: int) -> Reject | None:
-        """Could the arm have got from ``reference`` to the command within its velocity limit?
+    def due_ns(self, command: ServoJp, now_ns: int) -> int:
+        """When this command would have been here, had its passage been as quick as the quickest lately.
+
+        Two loops of 1 kHz that are nearly in phase see each other's jitter as commands that come one tick
+        late, then two at once. Counted from when it was due, a command late by a tick is a tick further
+        along its stop, and the setpoint moves on evenly.
+        """
+        return now_ns - self._passage.age_ns(now_ns, command.stamp_ns)
+
+    def step(self, command: ServoJp, covered: tuple[Array, Array], now_ns: int) -> Reject | None:
+        """Could the arm have got to the command within its velocity limit?
 
         One command is worth one period of travel; several that were lost on the way are worth one each,
         and real time always counts. A command refused here does not earn the next one more travel, so a
@@ -143,7 +152,8 @@ class Admission:
 
         Args:
             command: one whose numbers passed.
-            reference: where the last command, or the stop after it, had brought the arm a tick ago, (n,).
+            covered: least and greatest position, (n,) each, of the way from the last command to where
+                the stop after it had brought the setpoint a tick ago.
             now_ns: the driver's clock.
         """
         period = self._period_s
@@ -156,7 +166,8 @@ class Admission:
             travel_s = max(elapsed, by_seq)
         self.heard(command, now_ns)
         reach = self._limits.qd_max * (travel_s * (1.0 + _RELATIVE)) + _ABSOLUTE
-        return Reject.STEP if (np.abs(np.array(command.q) - reference) > reach).any() else None
+        q, (low, high) = np.array(command.q), covered
+        return Reject.STEP if (q < low - reach).any() or (q > high + reach).any() else None
 
     def heard(self, command: ServoJp, now_ns: int) -> None:
         """A command of the holder arrived now; travel is counted from here."""

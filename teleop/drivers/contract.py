@@ -266,10 +266,11 @@ class ArmContract:
         if not self.is_homed:
             self._watchdog.feed(now_ns)  # it stands still, and its controller lives: no reason to disarm
             return Reject.NOT_HOMED
-        reject = self._admission.step(command, self.setpoint.reference, now_ns)
+        reject = self._admission.step(command, self.setpoint.covered, now_ns)
         if reject is not None:
             return reject
-        self.setpoint.command(np.array(command.q), np.array(command.qd), command.stop_s, now_ns)
+        due_ns = self._admission.due_ns(command, now_ns)
+        self.setpoint.command(np.array(command.q), np.array(command.qd), command.stop_s, due_ns)
         if self.limits.jaw is not None:
             self.jaw_rad = command.jaw_rad
         self._came(command, now_ns)

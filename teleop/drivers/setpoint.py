@@ -11,12 +11,12 @@ Array = npt.NDArray[np.float64]
 class Setpoint:
     """Follows commands and, without being told, the stop that each of them fixes.
 
-    A command ``(q, v, S)`` executed at time 0 fixes the reference ``r(s) = q + v (s - s²/(2S))`` for
+    A command ``(q, v, S)`` due at time 0 fixes the reference ``r(s) = q + v (s - s²/(2S))`` for
     ``0 <= s <= S`` and ``r = q + v S/2`` after it: straight in joint space, speed falling linearly. The
-    reference starts to run at once, not after some delay in which a missing command is recognised: a
-    command in the next tick replaces it before it is seen, and one that is a fraction of a period late finds
-    the setpoint within ``v T²/(2S)`` of where it would have been. Waiting at ``q`` would stop the arm for
-    that tick and throw it forward in the next.
+    reference runs from the moment the command is due, not after some delay in which a missing one is
+    recognised: the next command replaces it before it is seen, and one that is late finds the setpoint
+    within ``v T²/(2S)`` of where it would have been, on a path that the controller certified. Waiting at
+    ``q`` would stop the arm for that tick and throw it forward in the next.
 
     The setpoint is the reference itself, unless the velocity limit lies between: then it goes straight
     towards the reference as fast as the limit lets it. So it is continuous, and in each step no joint moves
@@ -55,9 +55,14 @@ class Setpoint:
         self._q0, self._v0 = np.array(q, dtype=float), np.array(v, dtype=float)
         self._stop_s, self._start_ns = stop_s, start_ns
 
-    def command(self, q: Array, v: Array, stop_s: float, now_ns: int) -> None:
-        """Execute a command that was admitted, at ``now_ns``."""
-        self._line(q, v, stop_s if v.any() else 0.0, now_ns)
+    def command(self, q: Array, v: Array, stop_s: float, due_ns: int) -> None:
+        """Execute a command that was admitted and was due at ``due_ns``, at or before the next advance."""
+        self._line(q, v, stop_s if v.any() else 0.0, due_ns)
+
+    @property
+    def covered(self) -> tuple[Array, Array]:
+        """Least and greatest position, (n,) each, of the way from the last command to the reference."""
+        return np.minimum(self._q0, self.reference), np.maximum(self._q0, self.reference)
 
     def brake(self, now_ns: int) -> None:
         """Stop on the same line as the last command, but as fast as the driver can: for an emergency stop.

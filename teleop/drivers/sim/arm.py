@@ -103,8 +103,8 @@ class SimArm:
             damping_ratio=spec.damping_ratio,
             delay_ticks=round(spec.delay_ms * 1e-3 * spec.rate_hz),
             rate_max=spec.rate_headroom * np.append(limits.qd_max, jaw_rate),
-            # A jaw has no acceleration limit in the profiles; a tenth of a second to full speed is ample.
-            acceleration_max=spec.acceleration_headroom * np.append(limits.qdd_max, 10.0 * jaw_rate),
+            # The profiles bound only the speed of a jaw.
+            acceleration_max=spec.acceleration_headroom * np.append(limits.qdd_max, np.inf),
         )
         quantum = np.append(limits.q_max - limits.q_min, jaw_range) / spec.encoder_counts
         self._encoders = Encoders(quantum, spec.noise_counts * quantum, spec.seed)

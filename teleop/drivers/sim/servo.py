@@ -64,12 +64,12 @@ class Servo:
         v = phi[1, 0] * error + phi[1, 1] * self.v
         p = delayed + phi[0, 0] * error + phi[0, 1] * self.v
         dv = v - self.v
-        bounded = self.v + np.clip(dv, -self._dv_max, self._dv_max)
-        bounded = np.clip(bounded, -self._rate_max, self._rate_max)
-        acts = bounded != v
+        acts = (np.abs(dv) > self._dv_max) | (np.abs(v) > self._rate_max)
         if acts.any():
+            bounded = self.v + np.clip(dv, -self._dv_max, self._dv_max)
+            bounded = np.clip(bounded, -self._rate_max, self._rate_max)
             p = np.where(acts, self.p + 0.5 * (self.v + bounded) * self._period_s, p)
-            v = bounded
+            v = np.where(acts, bounded, v)
         self.p, self.v = p, v
 
 
