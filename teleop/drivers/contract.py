@@ -52,7 +52,8 @@ class ArmContract:
         is_homed: the joints' positions are known.
         echo_seq: sequence number of the last command executed, -1 before the first.
         echo_stamp_ns: the stamp of that command.
-        rejected: refused messages by reason.
+        executed: commands executed.
+        rejected: commands refused, by reason.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class ArmContract:
         self.is_homed = is_homed
         self.echo_seq = -1
         self.echo_stamp_ns = 0
+        self.executed = 0
         self.rejected: Counter[str] = Counter()
         self._admission = Admission(
             limits, self.lease, period_s=period_s, stop_max_s=stop_max_s, shared_clock=shared_clock
@@ -124,7 +126,7 @@ class ArmContract:
         for command in commands:
             reject = self._execute(command, now_ns)
             if reject is not None:
-                self.reject(reject)
+                self.rejected[reject.value] += 1
         if self._move is None:
             self.setpoint.advance(now_ns)
         else:
@@ -149,10 +151,6 @@ class ArmContract:
         self._abandon_move()
         self.setpoint.brake(now_ns)
         self._enter(State.FAULT, why)
-
-    def reject(self, reason: str) -> None:
-        """Count a message that was refused; the driver's shell counts what it could not decode."""
-        self.rejected[str(reason)] += 1
 
     @property
     def is_busy(self) -> bool:
@@ -283,6 +281,7 @@ class ArmContract:
             self.reason = ""
 
     def _echo(self, command: ServoJp) -> None:
+        self.executed += 1
         self._admission.last_seq = command.seq
         self.echo_seq, self.echo_stamp_ns = command.seq, command.stamp_ns
 

@@ -109,7 +109,7 @@ def run(seed: int, fates: list[str], outages: list[tuple[int, int]], jitter: flo
                 arriving = [sent[-min(len(sent), 4)]]
             elif fate == "earlier":
                 arriving = [command, sent[int(random.integers(len(sent)))]]
-        before = arm.contract.setpoint.q.copy()
+        before, executed = arm.contract.setpoint.q.copy(), arm.contract.executed
         arm.contract.tick(arm.now_ns, before, arriving)
         after = arm.contract.setpoint.q.copy()
         reach = LIMITS.qd_max * ns * 1e-9
@@ -118,9 +118,9 @@ def run(seed: int, fates: list[str], outages: list[tuple[int, int]], jitter: flo
         assert (after >= LIMITS.q_min - 1e-8).all()
         assert (after <= LIMITS.q_max + 1e-8).all()
         path.append(after)
-        arrived = {command.seq: command for command in arriving}
-        if arm.contract.echo_seq in arrived and arrived[arm.contract.echo_seq].mode == "SERVO":
-            last = arrived[arm.contract.echo_seq]
+        if arm.contract.executed > executed:
+            newest = next(command for command in arriving if command.seq == arm.contract.echo_seq)
+            last = newest if newest.mode == "SERVO" else last
         if last is not None and (after == arm.contract.setpoint.reference).all():
             assert off_its_stop(after, last) < 1e-9, (k, fate)
     assert arm.contract.state == "DISABLED"
