@@ -22,12 +22,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from teleop.loop.realtime import FIFO_PRIORITY, make_realtime
 from teleop.loop.schedule import Schedule
 from teleop.masters.source import HandSource
 from teleop.wire.endpoints import Participant
 from teleop.wire.messages import MeasuredCp, ServoCf, Signal
 from teleop.wire.sockets import NewestSubscriber, Publisher, new_session, open_context
 from teleop.wire.streams import Role
+
+REALTIME_PRIORITY = FIFO_PRIORITY - 5
+"""The controller comes first on a full processor: it bridges a late pose, nobody bridges a late command."""
 
 _WARM_UP_S = (0.0, 2.0, 1e9)
 """Times at which the source is tried before the loop, so that nothing is compiled inside it."""
@@ -42,6 +46,7 @@ def run_master(
     on_ready: Callable[[], None] | None = None,
     seconds: float | None = None,
     start_timeout_s: float | None = None,
+    realtime: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> int:
     """Publish ``source`` until ``seconds`` have passed, or SIGINT or SIGTERM comes.
@@ -56,6 +61,8 @@ def run_master(
         on_ready: called once when the sockets are bound.
         seconds: when to stop, after being ready; never by itself when left out.
         start_timeout_s: start the motion without a controller after this long; wait for one when left out.
+        realtime: ask the system for real-time scheduling, below the controller's priority. What it refuses is
+            not repeated here: the controller says it.
         say: gets the source's notes, and a summary at the end; standard error when left out.
 
     Returns:
@@ -80,7 +87,10 @@ def run_master(
     ):
         if on_ready is not None:
             on_ready()
-        gc.freeze()
+        if realtime:
+            make_realtime(priority=REALTIME_PRIORITY)
+        else:
+            gc.freeze()
         felt = 0
         start_ns: int | None = None
         schedule.start()
