@@ -180,11 +180,13 @@ def travel(
     levers: Array,
     out: Array,
 ) -> None:
-    r"""Bound [m], to ``out (m,)``, the motion of each sphere on the straight joint path ``q + t dq``, 0 <= t <= 1.
+    r"""Bound [m] on the motion of each sphere on the straight joint path ``q + t dq``, 0 <= t <= 1.
 
-    Along the path the velocity of centre i per unit t is ``J(t) dq``. Its derivative is ``sum_jk
-    dq_j dq_k d2c/dq_j dq_k`` and, for j <= k, ``d2c/dq_j dq_k = z_j x J_k`` if joint j turns and 0 if it slides, so its
-    length is at most ``M_k``, the greatest length of column k on the path. Hence
+    Written to ``out (m,)``; ``levers (n,)`` is room to work in.
+
+    Along the path the velocity of centre i per unit t is ``J(t) dq``. Its derivative is the sum over j and k of
+    ``dq_j dq_k H_jk``; for j <= k, ``H_jk = z_j x J_k`` if joint j turns, and 0 if it slides, so its length is
+    at most ``M_k``, the greatest length of column k on the path. Hence
 
         speed(t) <= |J(0) dq| + sum_k |dq_k| M_k (|dq_k| [k turns] + 2 sum_{j<k, j turns} |dq_j|).
 

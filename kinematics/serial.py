@@ -13,6 +13,9 @@ from kinematics.description import frozen
 from kinematics.errors import UnknownFrameError
 from kinematics.pose import Array
 
+# Frames that every arm has; a joint or a URDF's own frame of such a name does not replace them.
+RESERVED_FRAMES = ("base", "flange", "tip")
+
 
 @dataclass(frozen=True, eq=False)
 class SerialChain:

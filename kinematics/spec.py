@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from kinematics.serial import RESERVED_FRAMES
+
 Positive = Annotated[float, Field(gt=0.0)]
 Vector3 = tuple[float, float, float]
 Matrix3 = tuple[Vector3, Vector3, Vector3]
-
-RESERVED_FRAMES = ("base", "flange", "tip")
 
 
 class _Spec(BaseModel):

@@ -11,7 +11,7 @@ import pinocchio as pin
 
 from kinematics.errors import ModelError, UnknownFrameError
 from kinematics.pose import Array
-from kinematics.serial import SerialChain, make_chain
+from kinematics.serial import RESERVED_FRAMES, SerialChain, make_chain
 
 _REVOLUTE = ("JointModelR", "JointModelRevolute")
 _PRISMATIC = ("JointModelP", "JointModelPrismatic")
@@ -97,7 +97,7 @@ def _extract(
     frames: dict[str, tuple[int, Array]] = {"base": (0, np.eye(4))}
     index = {base.parentJoint: 0, **{i: k + 1 for k, i in enumerate(chain_ids)}}
     for frame_id, frame in enumerate(full.frames):
-        if frame.parentJoint in index:
+        if frame.parentJoint in index and frame.name not in RESERVED_FRAMES:
             T = turned[frame.parentJoint].inverse() * T_world_base.inverse() * data.oMf[frame_id]
             frames[str(frame.name)] = (index[frame.parentJoint], T.homogeneous)
     T_tip = (

@@ -1,0 +1,92 @@
+"""How far a body can move: the bound is never below the true motion, and close to it in a tick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kinematics import ArmModel, ArmSpec
+
+ARMS = Path(__file__).parents[2] / "configs" / "arms"
+NAMES = sorted(path.stem for path in ARMS.glob("*.toml"))
+MODELS = {name: ArmModel.from_spec(ArmSpec.from_toml(ARMS / f"{name}.toml")) for name in NAMES}
+
+
+def walk(arm: ArmModel, q: np.ndarray, dq: np.ndarray, pieces: int) -> np.ndarray:
+    """Centres ``(pieces + 1, m, 3)`` along the straight joint path."""
+    return np.array(
+        [
+            arm.sphere_centers(q + t * dq, np.empty((arm.bodies.count, 3)))
+            for t in np.linspace(0, 1, pieces + 1)
+        ]
+    )
+
+
+def bound(arm: ArmModel, q: np.ndarray, dq: np.ndarray) -> np.ndarray:
+    return arm.travel(arm.at(q), dq, np.empty(arm.bodies.count))
+
+
+@given(st.sampled_from(NAMES), st.integers(0, 2**32 - 1), st.floats(-6.0, 0.8), st.integers(0, 2**7 - 1))
+def test_no_sphere_moves_faster_than_the_bound_anywhere_on_the_path(
+    name: str, seed: int, exponent: float, still: int
+) -> None:
+    arm = MODELS[name]
+    rng = np.random.default_rng(seed)
+    q = rng.uniform(arm.limits.q_min, arm.limits.q_max)
+    dq = rng.normal(size=arm.n) * 10.0**exponent
+    dq[[bool(still >> j & 1) for j in range(arm.n)]] = 0.0  # some joints stand still
+    pieces = 40
+    step = np.linalg.norm(np.diff(walk(arm, q, dq, pieces), axis=0), axis=2)
+    limit = bound(arm, q, dq)
+    # chords are no longer than arcs, so each must be within its share of the bound, and their sum within all
+    # of it
+    assert np.all(step <= limit / pieces * (1 + 1e-9) + 1e-14)
+    assert np.all(step.sum(axis=0) <= limit * (1 + 1e-12) + 1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bound_is_tight_for_one_tick_and_sane_for_a_stop(name: str) -> None:
+    """Steps at random speeds up to the joints' limits: for 1 ms, and for 50 ms, as long as a stop takes."""
+    arm = MODELS[name]
+    rng = np.random.default_rng(8)
+    for label, seconds, most in (("tick", 1e-3, 1.05), ("stop", 0.05, 3.0)):
+        ratios = []
+        for _ in range(50):
+            q = rng.uniform(arm.limits.q_min, arm.limits.q_max)
+            dq = rng.uniform(-1, 1, arm.n) * arm.limits.qd_max * seconds
+            length = np.linalg.norm(np.diff(walk(arm, q, dq, 20), axis=0), axis=2).sum(axis=0)
+            moving = length > 1e-2 * length.max()
+            ratios.append(bound(arm, q, dq)[moving] / length[moving])
+        every = np.concatenate(ratios)
+        high = np.quantile(every, 0.99)
+        print(f"{name}, {label}: bound / length: median {np.median(every):.4f}, 99 % below {high:.4f}")
+        assert np.median(every) < most
+
+
+def test_a_slide_is_bounded_by_its_own_length_exactly() -> None:
+    arm = MODELS["psm_lnd_400006"]
+    dq = np.array([0.0, 0.0, 0.05, 0.0, 0.0, 0.0])
+    np.testing.assert_allclose(bound(arm, arm.home, dq), 0.05, rtol=1e-15)
+
+
+def test_a_fixed_body_travels_nothing() -> None:
+    arm = MODELS["panda_lap"]
+    fixed = arm.bodies.link == 0
+    assert fixed.any()
+    assert np.all(bound(arm, arm.home, np.ones(7))[fixed] == 0.0)
+
+
+def test_a_longer_step_never_has_a_smaller_share() -> None:
+    """The bound of a part of a step is at most that part of the bound: subdividing never loses."""
+    arm = MODELS["panda_lap"]
+    rng = np.random.default_rng(9)
+    for _ in range(100):
+        q = rng.uniform(arm.limits.q_min, arm.limits.q_max)
+        dq = rng.normal(size=7)
+        whole = bound(arm, q, dq).copy()
+        for part in (0.5, 0.1, 1e-3):
+            assert np.all(bound(arm, q, part * dq) <= part * whole * (1 + 1e-12))
