@@ -17,7 +17,11 @@ class Reason(enum.Enum):
     ESTOP = ("estop", "The emergency stop is latched.", "Clear the cause, then `reset_fault` and `enable`.")
     PAUSED = ("paused", "Motion is paused.", "Send `resume`.")
     NOT_ENGAGED = ("not_engaged", "Nobody has engaged this pair.", "Send `engage`.")
-    CLUTCHED = ("clutched", "The clutch is pressed: the hand moves freely.", "Release the clutch to move the arm.")
+    CLUTCHED = (
+        "clutched",
+        "The clutch is pressed: the hand moves freely.",
+        "Release the clutch to move the arm.",
+    )
     ALIGNING = (
         "aligning",
         "Hand and tool differ in orientation by more than the tolerance.",
@@ -54,7 +58,11 @@ class Reason(enum.Enum):
     )
     ARM_ABSENT = ("arm_absent", "No state has come from the arm driver.", "Start the arm driver.")
     ARM_STALE = ("arm_stale", "The arm driver fell silent.", "Restart the arm driver, then send `engage`.")
-    ARM_RESTARTED = ("arm_restarted", "The arm driver restarted.", "Wait for it to be ready, then send `engage`.")
+    ARM_RESTARTED = (
+        "arm_restarted",
+        "The arm driver restarted.",
+        "Wait for it to be ready, then send `engage`.",
+    )
     ARM_NO_LEASE = (
         "arm_no_lease",
         "The arm driver has not granted the lease.",
@@ -62,13 +70,17 @@ class Reason(enum.Enum):
     )
     ARM_NOT_ENABLED = ("arm_not_enabled", "The arm driver is not enabled.", "Send `enable`.")
     ARM_NOT_HOMED = ("arm_not_homed", "The arm is not homed.", "Send `home`.")
-    ARM_BUSY = ("arm_busy", "The arm is busy, for instance homing.", "Wait until it has finished.")
+    ARM_BUSY = ("arm_busy", "The arm is being enabled or homed.", "Wait until it has finished.")
     ARM_HELD = (
         "arm_held",
         "The arm driver went to hold because commands failed to come.",
         "Send `engage`.",
     )
-    ARM_FAULT = ("arm_fault", "The arm driver reports a fault.", "Read its reason, then `reset_fault` and `enable`.")
+    ARM_FAULT = (
+        "arm_fault",
+        "The arm driver reports a fault.",
+        "Read its reason, then `reset_fault` and `enable`.",
+    )
     TRACKING_ERROR = (
         "tracking_error",
         "The arm is too far from where it was commanded.",

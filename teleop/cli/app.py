@@ -1,0 +1,185 @@
+"""The command ``trocar``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from teleop.errors import TrocarError
+
+app = App(
+    name="trocar",
+    help="Drive a surgical robot arm from a master device, under virtual fixtures. "
+    "Research software, not a medical device.",
+    version=version("trocar"),
+)
+
+Overrides = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        negative=(),
+        help="Replace one value of the session, for instance pairs[0].mapping.scale=0.2. May be repeated.",
+    ),
+]
+Seconds = Annotated[
+    float,
+    Parameter(validator=Number(gte=0.0), help="Stop after this many seconds; 0 runs until Ctrl-C."),
+]
+JsonFile = Annotated[Path | None, Parameter(name="--json", help="Write the summary to this file as JSON.")]
+ProcessName = Annotated[
+    str | None, Parameter(help="Name of the master or arm; may be left out where the session has only one.")
+]
+
+
+@app.command
+def demo(
+    *,
+    seconds: Seconds = 20.0,
+    json: JsonFile = None,
+    overrides: Overrides = (),
+) -> int:
+    """Drive the simulated da Vinci PSM with a synthetic surgeon: everything on this machine."""
+    from teleop.cli.run import run_session
+    from teleop.config.toml import profiles_dir
+
+    path = profiles_dir() / "sessions" / "demo.toml"
+    return run_session(path, overrides=overrides, seconds=seconds, json_file=json, private_runtime_dir=True)
+
+
+@app.command
+def run(
+    session: Path,
+    *,
+    seconds: Seconds = 0.0,
+    json: JsonFile = None,
+    overrides: Overrides = (),
+) -> int:
+    """Run a session: start its drivers and the controller, watch them, and print a summary at the end.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file.
+    """
+    from teleop.cli.run import run_session
+
+    return run_session(session, overrides=overrides, seconds=seconds, json_file=json)
+
+
+@app.command
+def controller(
+    session: Path, *, seconds: Seconds = 0.0, json: JsonFile = None, overrides: Overrides = ()
+) -> int:
+    """Run the controller of a session alone, for instance on a host of its own.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file.
+    """
+    from teleop.cli.processes import run_controller
+
+    return run_controller(session, overrides=overrides, seconds=seconds, json_file=json)
+
+
+@app.command
+def arm(session: Path, *, name: ProcessName = None, seconds: Seconds = 0.0, overrides: Overrides = ()) -> int:
+    """Run the simulated driver of one arm of a session alone.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file.
+    """
+    from teleop.cli.processes import run_arm
+
+    return run_arm(session, name=name, overrides=overrides, seconds=seconds)
+
+
+@app.command
+def master(
+    session: Path, *, name: ProcessName = None, seconds: Seconds = 0.0, overrides: Overrides = ()
+) -> int:
+    """Run one master of a session alone.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file.
+    """
+    from teleop.cli.processes import run_one_master
+
+    return run_one_master(session, name=name, overrides=overrides, seconds=seconds)
+
+
+@app.command
+def send(session: Path, op: str, *args: str, overrides: Overrides = ()) -> int:
+    """Send one request to the running controller of a session and print its answer.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file.
+    op: str
+        The request: enable, disable, pause, resume, home, unhome, engage, release, set_scale, set_filter,
+        set_fixture, remove_fixture, get_config, get_state, reset_fault; or estop.
+    args: str
+        Its arguments as key=value, for instance scale=0.2 pair=right.
+    """
+    from teleop.cli.send import send_request
+
+    return send_request(session, op, args, overrides=overrides)
+
+
+@app.command
+def check(*sessions: Path, effective: bool = False, overrides: Overrides = ()) -> int:
+    """Check sessions and every profile they name; print all mistakes at once.
+
+    Parameters
+    ----------
+    sessions: Path
+        TOML files.
+    effective: bool
+        Print the effective configuration, defaults and profiles filled in, as JSON.
+    """
+    from teleop.cli.check import check_sessions
+
+    return check_sessions(sessions, overrides=overrides, effective=effective)
+
+
+@app.command
+def doctor(
+    *,
+    seconds: Annotated[float, Parameter(validator=Number(gt=0.0))] = 10.0,
+    load: bool = False,
+    json: JsonFile = None,
+) -> int:
+    """Can this machine hold 1 kHz? Measures, explains, and says yes or no.
+
+    Parameters
+    ----------
+    seconds: float
+        How long to measure, s.
+    load: bool
+        Measure again with every processor busy.
+    """
+    from teleop.doctor import run_doctor
+
+    return run_doctor(seconds=seconds, load=load, json_file=json)
+
+
+def main() -> None:
+    """Entry point: errors made on purpose are printed without a traceback, exit status 2."""
+    try:
+        sys.exit(app())
+    except TrocarError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

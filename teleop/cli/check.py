@@ -1,0 +1,44 @@
+"""``trocar check``: is this session what its author means?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from kinematics.errors import KinematicsError
+from teleop.config import ConfigError, load_session
+from teleop.controller.build import build_controller
+from teleop.errors import TrocarError
+from teleop.masters.spec import make_source
+
+
+def check_sessions(sessions: tuple[Path, ...], *, overrides: tuple[str, ...], effective: bool) -> int:
+    """Check each session down to building its arms and reading its recordings.
+
+    Returns:
+        0 if all are right, 2 otherwise.
+    """
+    if not sessions:
+        print("trocar check: name at least one session file", file=sys.stderr)
+        return 2
+    status = 0
+    for path in sessions:
+        try:
+            session = load_session(path, overrides)
+            build_controller(session, bytes(16))
+            for source, beside in zip(session.sources, session.source_dirs, strict=True):
+                if source is not None:
+                    make_source(source, beside)
+        except (ConfigError, KinematicsError, TrocarError) as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            status = 2
+            continue
+        if effective:
+            print(json.dumps(session.effective(), indent=2))
+        else:
+            pairs = ", ".join(
+                f"{p.master.name} -> {p.arm.name} ({p.arm.profile})" for p in session.spec.pairs
+            )
+            print(f"{path}: good. {pairs}. config {session.config_hash[:12]}")
+    return status

@@ -1,0 +1,120 @@
+"""``trocar controller``, ``arm`` and ``master``: one process of a session alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from teleop.config import ConfigError, Session, load_session
+from teleop.config.errors import suggest
+
+T = TypeVar("T")
+
+
+def _pick(what: str, name: str | None, entries: Sequence[tuple[str, T]]) -> T:
+    """The entry called ``name``, or the only one.
+
+    Raises:
+        ConfigError: there is none of that name, or there are several and none was named.
+    """
+    names = [entry_name for entry_name, _ in entries]
+    if name is None and len(entries) == 1:
+        return entries[0][1]
+    if name is None:
+        raise ConfigError([f"this session has several {what}s; choose one with --name: {', '.join(names)}"])
+    for entry_name, entry in entries:
+        if entry_name == name:
+            return entry
+    raise ConfigError([f"there is no {what} {name!r}.{suggest(name, names)} It has: {', '.join(names)}"])
+
+
+def _prepare(path: Path, overrides: tuple[str, ...]) -> Session:
+    session = load_session(path, overrides)
+    session.runtime_dir.mkdir(parents=True, exist_ok=True)
+    return session
+
+
+def run_controller(
+    path: Path,
+    *,
+    overrides: tuple[str, ...],
+    seconds: float,
+    json_file: Path | None,
+    on_ready: Callable[[], None] | None = None,
+) -> int:
+    """The controller; writes its summary when it ends."""
+    from teleop.controller.process import run_controller_process
+
+    summary = run_controller_process(_prepare(path, overrides), seconds=seconds, on_ready=on_ready)
+    text = json.dumps(summary, indent=2)
+    if json_file is None:
+        print(text)
+    else:
+        json_file.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def run_arm(
+    path: Path,
+    *,
+    name: str | None,
+    overrides: tuple[str, ...],
+    seconds: float,
+    on_ready: Callable[[], None] | None = None,
+) -> int:
+    """One simulated arm driver."""
+    from teleop.controller.build import place_arm
+    from teleop.drivers.sim.process import run_sim_arm
+
+    session = _prepare(path, overrides)
+    entry, spec = _pick(
+        "arm",
+        name,
+        [(p.arm.name, (p.arm, arm)) for p, arm in zip(session.spec.pairs, session.arms, strict=True)],
+    )
+    return run_sim_arm(
+        name=entry.name,
+        arm=place_arm(entry, spec),
+        spec=entry.sim,
+        endpoint=session.endpoint(entry.name, entry.endpoint),
+        on_ready=on_ready,
+        seconds=seconds or None,
+    )
+
+
+def run_one_master(
+    path: Path,
+    *,
+    name: str | None,
+    overrides: tuple[str, ...],
+    seconds: float,
+    on_ready: Callable[[], None] | None = None,
+) -> int:
+    """One master."""
+    from teleop.masters.process import run_master
+    from teleop.masters.spec import make_source
+
+    session = _prepare(path, overrides)
+    entry, source, beside = _pick(
+        "master",
+        name,
+        [
+            (p.master.name, (p.master, source, beside))
+            for p, source, beside in zip(
+                session.spec.pairs, session.sources, session.source_dirs, strict=True
+            )
+        ],
+    )
+    if source is None:
+        print(f"trocar master: {entry.name} is external: somebody else starts it", file=sys.stderr)
+        return 2
+    return run_master(
+        name=entry.name,
+        source=make_source(source, beside),
+        endpoint=session.endpoint(entry.name, entry.endpoint),
+        on_ready=on_ready,
+        seconds=seconds or None,
+    )

@@ -1,0 +1,74 @@
+"""``trocar send``: one request to a running controller."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from teleop.config import Session, load_session
+from teleop.wire.endpoints import Participant
+from teleop.wire.errors import WireError
+from teleop.wire.estop import EstopPusher
+from teleop.wire.requests import RequestClient
+from teleop.wire.sockets import new_session, open_context
+from teleop.wire.streams import Role
+
+
+def _arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for text in pairs:
+        key, equals, raw = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r} is not key=value")
+        try:
+            arguments[key] = tomllib.loads(f"value = {raw}")["value"]
+        except tomllib.TOMLDecodeError:
+            arguments[key] = raw
+    return arguments
+
+
+def estop_everything(session: Session, source: str, why: str) -> list[str]:
+    """Send the emergency stop to the controller and straight to each arm driver; who could not be reached."""
+    targets = [Participant(Role.CONTROLLER, "controller", session.controller_endpoint)]
+    targets += [
+        Participant(Role.ARM, pair.arm.name, session.endpoint(pair.arm.name, pair.arm.endpoint))
+        for pair in session.spec.pairs
+    ]
+    missed = []
+    with open_context() as context:
+        for target in targets:
+            with EstopPusher(context, target.channel("estop"), new_session()) as pusher:
+                if not pusher.push(source, why):
+                    missed.append(target.name)
+    return missed
+
+
+def send_request(path: Path, op: str, args: tuple[str, ...], *, overrides: tuple[str, ...]) -> int:
+    """Send, wait, print.
+
+    Returns:
+        0 if it was done, 1 if it was refused or nobody answered, 2 if the arguments are wrong.
+    """
+    session = load_session(path, overrides)
+    if op == "estop":
+        missed = estop_everything(session, "trocar send", " ".join(args) or "asked for on the command line")
+        if missed:
+            print(f"could not be reached: {', '.join(missed)}", file=sys.stderr)
+        return 1 if missed else 0
+    try:
+        arguments = _arguments(args)
+    except ValueError as error:
+        print(f"trocar send: {error}", file=sys.stderr)
+        return 2
+    own = Participant(Role.CONTROLLER, "controller", session.controller_endpoint)
+    with open_context() as context, RequestClient(context, own.channel("request")) as client:
+        try:
+            result = client.call(op, arguments, timeout_s=2.0)
+        except WireError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print("done" if result is None else json.dumps(result, indent=2))
+    return 0

@@ -1,0 +1,263 @@
+"""A session: which masters drive which arms, how, under which fixtures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kinematics.spec import ArmSpec
+from teleop.config.errors import ConfigError
+from teleop.config.toml import apply_overrides, find_profile, read_toml, validate
+from teleop.controller.arm_link import ArmLinkSpec
+from teleop.controller.hand import HandSpec
+from teleop.drivers.sim.spec import SimArmSpec
+from teleop.mapping import MappingSpec
+from teleop.masters.spec import MasterSpec
+from teleop.tremor import FilterSpec, KalmanBankSpec
+
+_CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+Vec3 = tuple[float, float, float]
+Quat = tuple[float, float, float, float]
+
+RATE_HZ = 1000.0
+
+
+class LoopSpec(BaseModel):
+    """How the processes keep time.
+
+    Attributes:
+        realtime: ask the system for SCHED_FIFO, locked memory and pinning; what it refuses is said once.
+        controller_cpu: processor the controller is pinned to; ``None`` leaves it to the system.
+        spin_us: the last part of each wait is spent spinning, us.
+    """
+
+    model_config = _CONFIG
+
+    realtime: bool = True
+    controller_cpu: Annotated[int, Field(ge=0, le=1023)] | None = None
+    spin_us: Annotated[float, Field(ge=0.0, le=150.0)] = 100.0
+
+
+class MasterEntry(BaseModel):
+    """One master: its name on the wire and where its motion comes from.
+
+    Attributes:
+        name: first part of its streams' names, ``<name>/measured_cp``.
+        profile: name or file of a profile under ``configs/masters``; or say ``source``.
+        source: the motion itself, see ``docs/masters.md``.
+        endpoint: base endpoint; by default an ipc address in the session's runtime folder.
+        external: a driver that somebody else starts; ``trocar run`` then starts none.
+    """
+
+    model_config = _CONFIG
+
+    name: Name
+    profile: str | None = None
+    source: MasterSpec | None = None
+    endpoint: str | None = None
+    external: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> MasterEntry:
+        if self.external == (self.profile is not None or self.source is not None):
+            raise ValueError(
+                "give `profile` or `source`, or `external = true` for a driver started elsewhere"
+            )
+        if self.profile is not None and self.source is not None:
+            raise ValueError("give `profile` or `source`, not both")
+        return self
+
+
+class ArmEntry(BaseModel):
+    """One arm: its name on the wire, its model, where it stands, and the simulated driver's parameters.
+
+    Attributes:
+        name: first part of its streams' names, ``<name>/servo_jp``.
+        profile: name or file of a profile under ``configs/arms``.
+        p_world_base_m: position of the base in the world, m.
+        quat_world_base_xyzw: orientation of the base in the world.
+        endpoint: base endpoint; by default an ipc address in the session's runtime folder.
+        external: a driver that somebody else starts; ``trocar run`` then starts none.
+        sim: parameters of the simulated driver.
+    """
+
+    model_config = _CONFIG
+
+    name: Name
+    profile: str
+    p_world_base_m: Vec3 = (0.0, 0.0, 0.0)
+    quat_world_base_xyzw: Quat = (0.0, 0.0, 0.0, 1.0)
+    endpoint: str | None = None
+    external: bool = False
+    sim: SimArmSpec = SimArmSpec()
+
+
+class PairSpec(BaseModel):
+    """One master-arm pair.
+
+    Attributes:
+        name: name of the pair.
+        master: the master.
+        arm: the arm.
+        mapping: hand to tip.
+        filter: tremor filter.
+        hand: what is accepted from the master.
+        link: what is accepted from the arm driver.
+    """
+
+    model_config = _CONFIG
+
+    name: Name
+    master: MasterEntry
+    arm: ArmEntry
+    mapping: MappingSpec = MappingSpec()
+    filter: FilterSpec = KalmanBankSpec()
+    hand: HandSpec = HandSpec()
+    link: ArmLinkSpec = ArmLinkSpec()
+
+
+class OperatorSpec(BaseModel):
+    """What ``trocar run`` does in the operator's place.
+
+    Attributes:
+        auto: enable, home and engage as soon as that is possible, and again after a loss.
+        restart: start a driver again that ended by itself.
+    """
+
+    model_config = _CONFIG
+
+    auto: bool = True
+    restart: bool = True
+
+
+class SessionSpec(BaseModel):
+    """A whole session as its TOML file says it.
+
+    Attributes:
+        name: name of the session; its runtime folder is named after it.
+        pairs: the master-arm pairs.
+        loop: how the processes keep time.
+        operator: what is done in the operator's place.
+        controller_endpoint: base endpoint of the controller; by default an ipc address in the runtime folder.
+        runtime_dir: folder of the ipc sockets; by default one per user and session.
+    """
+
+    model_config = _CONFIG
+
+    name: Name
+    pairs: Annotated[tuple[PairSpec, ...], Field(min_length=1, max_length=8)]
+    loop: LoopSpec = LoopSpec()
+    operator: OperatorSpec = OperatorSpec()
+    controller_endpoint: str | None = None
+    runtime_dir: str | None = None
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> SessionSpec:
+        for what, names in (
+            ("pairs", [p.name for p in self.pairs]),
+            ("masters and arms", [n for p in self.pairs for n in (p.master.name, p.arm.name)]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"names of {what} must differ; used more than once: {', '.join(twice)}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session with every profile read.
+
+    Attributes:
+        spec: what the file says.
+        path: that file.
+        arms: arm profile of each pair.
+        sources: motion source of each pair; ``None`` for an external master.
+        source_dirs: folder against which each source's relative paths are read.
+        config_hash: SHA-256 over everything above, hex.
+    """
+
+    spec: SessionSpec
+    path: Path
+    arms: tuple[ArmSpec, ...]
+    sources: tuple[MasterSpec | None, ...]
+    source_dirs: tuple[Path, ...]
+    config_hash: str
+
+    def effective(self) -> dict[str, Any]:
+        """The whole configuration as plain data, defaults and profiles filled in."""
+        table = self.spec.model_dump(mode="json")
+        for pair, arm, source in zip(table["pairs"], self.arms, self.sources, strict=True):
+            pair["arm"]["model"] = arm.model_dump(mode="json")
+            pair["master"]["source"] = None if source is None else source.model_dump(mode="json")
+        return table
+
+    @property
+    def runtime_dir(self) -> Path:
+        """Folder of the session's ipc sockets."""
+        if self.spec.runtime_dir is not None:
+            return Path(self.spec.runtime_dir)
+        base = os.environ.get("XDG_RUNTIME_DIR")
+        root = Path(base) / "trocar" if base else Path(tempfile.gettempdir()) / f"trocar-{os.getuid()}"
+        return root / self.spec.name
+
+    def endpoint(self, name: str, declared: str | None) -> str:
+        """Base endpoint of a participant: the one declared, else an ipc address in the runtime folder."""
+        return declared or f"ipc://{self.runtime_dir / name}"
+
+    @property
+    def controller_endpoint(self) -> str:
+        """Base endpoint of the controller."""
+        return self.endpoint("controller", self.spec.controller_endpoint)
+
+
+def _master_source(entry: MasterEntry, beside: Path) -> tuple[MasterSpec | None, Path]:
+    if entry.profile is None:
+        return entry.source, beside
+    path = find_profile("masters", entry.profile, beside)
+    source: MasterSpec = validate(MasterSpec, read_toml(path), path)
+    return source, path.parent
+
+
+def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
+    """Read a session and every profile it names.
+
+    Args:
+        path: the session's TOML file.
+        overrides: ``key=value`` settings that replace what the file says.
+
+    Raises:
+        ConfigError: with every mistake at once, of the session and of all its profiles.
+    """
+    table = apply_overrides(read_toml(path), overrides)
+    spec: SessionSpec = validate(SessionSpec, table, path)
+    mistakes: list[str] = []
+    arms: list[ArmSpec] = []
+    sources: list[MasterSpec | None] = []
+    dirs: list[Path] = []
+    for pair in spec.pairs:
+        try:
+            profile = find_profile("arms", pair.arm.profile, path.parent)
+            arms.append(validate(ArmSpec, read_toml(profile), profile))
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+        try:
+            source, beside = _master_source(pair.master, path.parent)
+            sources.append(source)
+            dirs.append(beside)
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+    if mistakes:
+        raise ConfigError(list(dict.fromkeys(mistakes)))
+    session = Session(spec, path, tuple(arms), tuple(sources), tuple(dirs), "")
+    canonical = json.dumps(session.effective(), sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Session(spec, path, session.arms, session.sources, session.source_dirs, digest)

@@ -1,0 +1,252 @@
+"""What the controller knows of one arm driver, and what it asks of it.
+
+The link acquires the lease, enables and homes the arm when the controller's user asked for it, and never
+on its own account: a driver that disabled itself waits for a new ``enable``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from kinematics.arm import ArmModel
+from teleop.safety.age import Passage
+from teleop.safety.reasons import Reason
+from teleop.wire.messages import MeasuredJs, Reply, Request
+
+Array = npt.NDArray[np.float64]
+
+_ANSWER_NS = 500_000_000
+_RETRY_NS = 100_000_000
+_STATES = ("DISABLED", "ENABLED", "PAUSED", "FAULT")
+
+
+class ArmLinkSpec(BaseModel):
+    """What the controller accepts from an arm driver.
+
+    Attributes:
+        stale_ms: state older than this counts as silence; commands stop, ms.
+        tracking_error_rad: revolute joints may differ this much from the command, rad. dVRK trips at 0.5.
+        tracking_error_m: prismatic joints likewise, m. dVRK trips at 0.05.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+    stale_ms: Annotated[float, Field(gt=0.0, le=1000.0)] = 100.0
+    tracking_error_rad: Annotated[float, Field(gt=0.0, le=1.0)] = 0.2
+    tracking_error_m: Annotated[float, Field(gt=0.0, le=0.1)] = 0.02
+
+
+class ArmLink:
+    """State of one arm driver, its lease, and the requests under way.
+
+    Attributes:
+        seen: a state has been admitted since the driver's last start.
+        state: CRTK operating state the driver reports.
+        is_homed: it knows where its joints are.
+        is_busy: it moves on its own, e.g. homing.
+        driver_reason: the driver's own words.
+        q: measured joint positions, shape (n,), rad or m.
+        jaw_rad: measured jaw opening, rad.
+        age_ns: lateness of the newest state, ns.
+        lease: the lease in force, empty without one.
+        restarted: the driver came back as a new process in this tick.
+        round_trip_ns: now minus the stamp of the command reported as executed last; -1 if none is new.
+        rejected: refused states by reason.
+        refusal: the driver's last refusal of a request, in its words.
+    """
+
+    def __init__(self, arm: ArmModel, spec: ArmLinkSpec, session: bytes) -> None:
+        """A driver that has not been seen. ``session`` is the controller's, under which it commands."""
+        self.spec = spec
+        self._n = arm.n
+        self._session_own = session
+        self.q = np.array(arm.home)
+        self.jaw_rad = 0.0
+        self.rejected: dict[str, int] = {}
+        self.refusal = ""
+        self._passage = Passage()
+        self._next_id = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self.seen = False
+        self.state = "DISABLED"
+        self.is_homed = self.is_busy = False
+        self.driver_reason = ""
+        self.age_ns = -1
+        self.lease = b""
+        self.restarted = False
+        self.round_trip_ns = -1
+        self._session = b""
+        self._seq = -1
+        self._stamp_ns = 0
+        self._echo_seq = -1
+        self._want_enabled = False
+        self._want_home = False
+        self._unhomed = False
+        self._want_reset = False
+        self._pending: tuple[int, str, int] | None = None
+        self._not_before_ns = 0
+        self._passage.reset()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the driver has fallen silent."""
+        return self.seen and self.age_ns > self.spec.stale_ms * 1e6
+
+    def update(self, measured: MeasuredJs | None, replies: tuple[Reply, ...], now_ns: int) -> None:
+        """Take in what came since the last tick."""
+        self.restarted = False
+        self.round_trip_ns = -1
+        if measured is not None:
+            reject = self._refuse(measured)
+            if reject:
+                self.rejected[reject] = self.rejected.get(reject, 0) + 1
+            else:
+                self._admit(measured, now_ns)
+        for reply in replies:
+            self._settle(reply, now_ns)
+        if self.seen:
+            self.age_ns = self._passage.age_ns(now_ns, self._stamp_ns)
+        if self.stale:
+            self.lease = b""
+
+    def _refuse(self, measured: MeasuredJs) -> str:
+        if len(measured.q) != self._n or len(measured.qd) != self._n:
+            return "wrong_shape"
+        if not all(map(math.isfinite, (*measured.q, *measured.qd, measured.jaw_rad))):
+            return "not_finite"
+        if measured.state not in _STATES:
+            return "unknown_state"
+        if self.seen and measured.session == self._session:
+            if measured.seq == self._seq:
+                return "duplicate"
+            if measured.seq < self._seq:
+                return "out_of_order"
+        return ""
+
+    def _admit(self, measured: MeasuredJs, now_ns: int) -> None:
+        if self.seen and measured.session != self._session:
+            self._forget()
+            self.restarted = True
+        self.seen = True
+        self._session, self._seq, self._stamp_ns = measured.session, measured.seq, measured.stamp_ns
+        self._passage.update(now_ns, measured.stamp_ns)
+        self.q[:] = measured.q
+        self.jaw_rad = measured.jaw_rad
+        self.state = measured.state
+        self.is_homed, self.is_busy = measured.is_homed, measured.is_busy
+        self.driver_reason = measured.reason
+        if measured.echo_seq != self._echo_seq and measured.echo_seq >= 0:
+            self._echo_seq = measured.echo_seq
+            self.round_trip_ns = now_ns - measured.echo_stamp_ns
+
+    def _settle(self, reply: Reply, now_ns: int) -> None:
+        if self._pending is None or reply.id != self._pending[0]:
+            return
+        op = self._pending[1]
+        self._pending = None
+        self.refusal = ""
+        if not reply.ok:
+            self.refusal = f"{op}: {reply.error}"
+            self._not_before_ns = now_ns + _RETRY_NS
+        elif op == "release":
+            self.lease = b""
+        elif op == "acquire":
+            lease = reply.result.get("lease") if isinstance(reply.result, dict) else None
+            if isinstance(lease, bytes):
+                self.lease = lease
+            else:
+                self.refusal = "acquire: the driver's reply has no lease"
+                self._not_before_ns = now_ns + _RETRY_NS
+
+    def ask_enable(self) -> None:
+        """The user asked for the arm to be enabled; pursue it until the driver agrees."""
+        self._want_enabled = True
+
+    def ask_home(self) -> None:
+        """The user asked for the arm to be homed; pursue it until the driver agrees."""
+        self._want_home = True
+        self._unhomed = False
+
+    def forget_home(self) -> None:
+        """The user wants the arm homed anew before it follows again."""
+        self._unhomed = True
+
+    def ask_reset(self) -> None:
+        """The user cleared the fault; clear the driver's too, if it has one."""
+        self._want_reset = self.state == "FAULT"
+
+    def drop(self) -> None:
+        """The user disabled the controller, or it faulted: pursue no motion any more."""
+        self._want_enabled = self._want_home = False
+
+    def requests(self, now_ns: int, *, active: bool) -> tuple[Request, ...]:
+        """The next request to the driver, at most one at a time.
+
+        Args:
+            now_ns: the tick's clock, for retries.
+            active: the controller is ENABLED or PAUSED; otherwise the arm is to be disabled and let go.
+        """
+        if not self.seen or self.stale:
+            self._pending = None
+            return ()
+        if self._pending is not None:
+            if now_ns - self._pending[2] < _ANSWER_NS:
+                return ()
+            self._pending = None
+        if now_ns < self._not_before_ns:
+            return ()
+        op = self._next_op(active)
+        if not op:
+            return ()
+        self._next_id += 1
+        self._pending = (self._next_id, op, now_ns)
+        args: dict[str, object] = {"session": self._session_own} if op == "acquire" else {"lease": self.lease}
+        if op == "disable" and self._want_reset:
+            args["reset_fault"] = True
+        return (Request(id=self._next_id, op=op, args=args),)
+
+    def _next_op(self, active: bool) -> str:
+        if self._want_reset:
+            if self.state == "FAULT":
+                return "disable" if self.lease else "acquire"
+            self._want_reset = False
+        if not active:
+            if not self.lease:
+                return ""
+            return "disable" if self.state in ("ENABLED", "PAUSED") else "release"
+        if not self.lease:
+            return "acquire"
+        if self._want_enabled:
+            if self.state != "ENABLED":
+                return "enable"
+            self._want_enabled = False
+        if self._want_home and not self.is_busy:
+            if not self.is_homed:
+                return "home"
+            self._want_home = False
+        return ""
+
+    def blocked(self) -> Reason:
+        """Why the arm cannot be commanded to follow, or ``Reason.NONE``."""
+        if not self.seen:
+            return Reason.ARM_ABSENT
+        if self.stale:
+            return Reason.ARM_STALE
+        if self.state == "FAULT":
+            return Reason.ARM_FAULT
+        if not self.lease and self.refusal:
+            return Reason.ARM_NO_LEASE
+        if self.is_busy or not self.lease or self._want_enabled or self._want_home:
+            return Reason.ARM_BUSY
+        if self.state == "PAUSED":
+            return Reason.ARM_HELD
+        if self.state != "ENABLED":
+            return Reason.ARM_NOT_ENABLED
+        return Reason.NONE if self.is_homed and not self._unhomed else Reason.ARM_NOT_HOMED

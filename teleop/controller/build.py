@@ -1,0 +1,64 @@
+"""From a session to a controller that is ready to step, everything compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fixtures.gate import Gate
+from fixtures.scene import Scene
+from kinematics.arm import ArmModel
+from kinematics.ik import DifferentialIK
+from kinematics.pose import quat_to_matrix
+from kinematics.spec import ArmSpec
+from teleop.config.session import RATE_HZ, ArmEntry, PairSpec, Session
+from teleop.controller.arm_link import ArmLink
+from teleop.controller.controller import Controller
+from teleop.controller.guard import Guard
+from teleop.controller.hand import Hand
+from teleop.controller.jaw import Jaw
+from teleop.controller.motion import Motion
+from teleop.controller.pair import Pair
+from teleop.controller.requests import RequestDesk
+from teleop.mapping import ClutchedMapping
+from teleop.tremor import make_pose_filter
+
+PERIOD_S = 1.0 / RATE_HZ
+
+
+def place_arm(entry: ArmEntry, spec: ArmSpec) -> ArmModel:
+    """The model of an arm where the session puts it."""
+    T_world_base = np.eye(4)
+    T_world_base[:3, :3] = quat_to_matrix(np.asarray(entry.quat_world_base_xyzw))
+    T_world_base[:3, 3] = entry.p_world_base_m
+    return ArmModel.from_spec(spec, T_world_base)
+
+
+def build_pair(spec: PairSpec, arm_spec: ArmSpec, sender: bytes, scene: Scene, gate: Gate) -> Pair:
+    """One pair of a session, guarded by the scene that all pairs share."""
+    arm = place_arm(spec.arm, arm_spec)
+    guard = Guard(spec.arm.name, arm, scene, gate, PERIOD_S)
+    return Pair(
+        name=spec.name,
+        arm=arm,
+        hand=Hand(spec.hand, make_pose_filter(spec.filter, RATE_HZ)),
+        link=ArmLink(arm, spec.link, sender),
+        mapping=ClutchedMapping(spec.mapping),
+        motion=Motion(arm, DifferentialIK(arm.limits, PERIOD_S), guard, PERIOD_S),
+        jaw=Jaw(arm.jaw, spec.mapping.jaw_rate_max_rad_s, PERIOD_S),
+    )
+
+
+def build_controller(session: Session, sender: bytes) -> Controller:
+    """The controller of a session.
+
+    Args:
+        session: what to control.
+        sender: session id of the process, under which it commands.
+    """
+    scene = Scene()
+    gate = Gate(scene, PERIOD_S)
+    pairs = [
+        build_pair(spec, arm, sender, scene, gate)
+        for spec, arm in zip(session.spec.pairs, session.arms, strict=True)
+    ]
+    return Controller(pairs, scene, RequestDesk(session.effective(), RATE_HZ))

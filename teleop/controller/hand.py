@@ -1,0 +1,201 @@
+"""The hand as the controller believes it: admitted, filtered, brought to the time of the tick.
+
+Samples come from another process with a clock and a phase of its own, so in one tick there may be none,
+one or several new ones. The pose used in a tick is therefore always the newest filtered sample carried
+forward by its age with a velocity that decays, ``p + v tau (1 - exp(-age / tau))``: smooth while samples
+come, and coming to rest by itself when they stop.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul
+from teleop.safety.age import Age, AgePolicy, Passage
+from teleop.tremor import PoseFilter
+from teleop.wire.messages import MeasuredCp
+
+Array = npt.NDArray[np.float64]
+
+_DECAY_S = 0.005
+_VELOCITY_SMOOTHING_S = 0.002
+_UNIT_TOLERANCE = 1e-3
+# Stamps of one sender may bunch: this much motion at full speed is believed between any two samples.
+_BUNCHING_S = 0.001
+
+
+class HandSpec(BaseModel):
+    """What the controller accepts from a master.
+
+    Attributes:
+        reach_m: positions farther than this from the master's origin are refused, m.
+        speed_max_m_s: a sample that would need a faster hand is refused, m/s.
+        turn_max_rad_s: likewise for rotation, rad/s.
+        late_ms: above this age the arm slows down, ms.
+        stale_ms: above this age it holds until the clutch is cycled or the pair engaged again, ms.
+        lost_ms: above this age the deadman trips and the pair must be engaged again, ms.
+        deadman_ms: the deadman counts as released when its own stamp is older, ms.
+        recovery_samples: good samples in a row before a hand that was lost may be followed again.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+    reach_m: Annotated[float, Field(gt=0.0, le=100.0)] = 5.0
+    speed_max_m_s: Annotated[float, Field(gt=0.0, le=100.0)] = 5.0
+    turn_max_rad_s: Annotated[float, Field(gt=0.0, le=1000.0)] = 60.0
+    late_ms: Annotated[float, Field(gt=0.0, le=5.0)] = 5.0
+    stale_ms: Annotated[float, Field(gt=0.0, le=20.0)] = 20.0
+    lost_ms: Annotated[float, Field(gt=0.0, le=100.0)] = 100.0
+    deadman_ms: Annotated[float, Field(gt=0.0, le=100.0)] = 100.0
+    recovery_samples: Annotated[int, Field(ge=1, le=10_000)] = 50
+
+
+class Hand:
+    """Newest believed state of one hand.
+
+    Attributes:
+        p: position at the time of the tick, shape (3,), m, master frame, filtered.
+        quat_xyzw: orientation at the time of the tick, shape (4,), filtered.
+        gripper_rad: gripper opening of the newest sample, never filtered.
+        seen: a sample has been admitted since the start or the last change of sender.
+        age: band of lateness of the newest sample.
+        age_ns: that lateness, ns.
+        valid: what the sender says of its own sample.
+        present: the deadman is held and freshly reported.
+        deadman_stale: the deadman is held but its report is old.
+        clutch: the clutch is pressed, or its report is old.
+        good_run: admitted samples in a row that were valid and came in time.
+        fresh_stamp_ns: stamp of the sample admitted in this tick, 0 if none.
+        rejected: refused samples by reason.
+    """
+
+    def __init__(self, spec: HandSpec, pose_filter: PoseFilter) -> None:
+        """A hand that has not been seen."""
+        self.spec = spec
+        self.filter = pose_filter
+        self.policy = AgePolicy(*(int(ms * 1e6) for ms in (spec.late_ms, spec.stale_ms, spec.lost_ms)))
+        self.rejected: dict[str, int] = {}
+        self._passage = Passage()
+        self._forget()
+        self.p = np.zeros(3)
+        self.quat_xyzw = np.array([0.0, 0.0, 0.0, 1.0])
+        self.gripper_rad = 0.0
+
+    def _forget(self) -> None:
+        """Drop everything that ties to one sender; poses stay, so nothing downstream jumps."""
+        self.seen = False
+        self.age, self.age_ns = Age.LOST, -1
+        self.valid = self.present = self.deadman_stale = False
+        self.clutch = True
+        self.good_run = 0
+        self.fresh_stamp_ns = 0
+        self._session = b""
+        self._seq = -1
+        self._stamp_ns = 0
+        self._raw_p = np.zeros(3)
+        self._raw_quat = np.array([0.0, 0.0, 0.0, 1.0])
+        self._out_p = np.zeros(3)
+        self._out_quat = np.array([0.0, 0.0, 0.0, 1.0])
+        self._velocity = np.zeros(3)
+        self._turn_rate = np.zeros(3)
+        self._passage.reset()
+        self.filter.reset()
+
+    def replace_filter(self, pose_filter: PoseFilter) -> None:
+        """Use another tremor filter from the next sample on."""
+        self.filter = pose_filter
+        self._velocity[:] = 0.0
+        self._turn_rate[:] = 0.0
+
+    def update(self, sample: MeasuredCp | None, now_ns: int) -> None:
+        """Take in what came since the last tick and bring the pose to ``now_ns``."""
+        self.fresh_stamp_ns = 0
+        if sample is not None:
+            reject = self._refuse(sample)
+            if reject:
+                self.rejected[reject] = self.rejected.get(reject, 0) + 1
+            else:
+                self._admit(sample, now_ns)
+        if not self.seen:
+            return
+        self.age_ns = self._passage.age_ns(now_ns, self._stamp_ns)
+        self.age = self.policy.classify(self.age_ns)
+        if self.age > Age.FRESH:
+            self.good_run = 0
+        ahead = _DECAY_S * (1.0 - math.exp(-max(0, self.age_ns) * 1e-9 / _DECAY_S))
+        self.p[:] = self._out_p + ahead * self._velocity
+        self.quat_xyzw[:] = quat_mul(quat_exp(ahead * self._turn_rate), self._out_quat)
+
+    def _refuse(self, sample: MeasuredCp) -> str:
+        """Why this sample cannot be believed, or an empty string."""
+        numbers = (*sample.p_m, *sample.quat_xyzw, sample.gripper_rad)
+        if not all(map(math.isfinite, numbers)):
+            return "not_finite"
+        if abs(math.hypot(*sample.quat_xyzw) - 1.0) > _UNIT_TOLERANCE:
+            return "non_unit_quaternion"
+        if max(map(abs, sample.p_m)) > self.spec.reach_m:
+            return "out_of_reach"
+        if not self.seen:
+            return ""
+        if sample.session != self._session:
+            # One that took over while the other still speaks is an intruder; after silence it is a restart.
+            return "foreign_session" if self.age < Age.LOST else ""
+        if sample.seq == self._seq:
+            return "duplicate"
+        if sample.seq < self._seq:
+            return "out_of_order"
+        if sample.stamp_ns <= self._stamp_ns:
+            return "clock_step"
+        return self._impossible(sample) if self.age < Age.STALE else ""
+
+    def _impossible(self, sample: MeasuredCp) -> str:
+        elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 + _BUNCHING_S
+        if math.dist(sample.p_m, self._raw_p) > self.spec.speed_max_m_s * elapsed_s:
+            return "jump"
+        dot = abs(float(np.dot(sample.quat_xyzw, self._raw_quat))) / math.hypot(*sample.quat_xyzw)
+        if 2.0 * math.acos(min(1.0, dot)) > self.spec.turn_max_rad_s * elapsed_s:
+            return "jump"
+        return ""
+
+    def _admit(self, sample: MeasuredCp, now_ns: int) -> None:
+        if self.seen and sample.session != self._session:
+            self._forget()
+        elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 if self.seen else 0.0
+        first = not self.seen or self.age >= Age.STALE
+        if first:
+            self.filter.reset()
+        self._raw_p[:] = sample.p_m
+        self._raw_quat[:] = sample.quat_xyzw
+        self._raw_quat /= math.hypot(*sample.quat_xyzw)
+        p, quat = self.filter.step(self._raw_p, self._raw_quat, elapsed_s)
+        if first:
+            self._velocity[:] = 0.0
+            self._turn_rate[:] = 0.0
+        else:
+            blend = elapsed_s / (elapsed_s + _VELOCITY_SMOOTHING_S)
+            self._velocity += blend * ((p - self._out_p) / elapsed_s - self._velocity)
+            turn = quat_mul(quat, quat_conj(self._out_quat))
+            if turn[3] < 0.0:
+                turn = -turn
+            self._turn_rate += blend * (quat_log(turn) / elapsed_s - self._turn_rate)
+        self._out_p[:] = p
+        self._out_quat[:] = quat
+        self._session, self._seq, self._stamp_ns = sample.session, sample.seq, sample.stamp_ns
+        self._passage.update(now_ns, sample.stamp_ns)
+        self.seen = True
+        self.fresh_stamp_ns = sample.stamp_ns
+        self.gripper_rad = sample.gripper_rad
+        self.valid = sample.valid
+        self.good_run = self.good_run + 1 if sample.valid else 0
+        deadman_ns = int(self.spec.deadman_ms * 1e6)
+        held_fresh = 0 <= sample.stamp_ns - sample.present.stamp_ns <= deadman_ns
+        self.present = sample.present.value and held_fresh
+        self.deadman_stale = sample.present.value and not held_fresh
+        # A clutch that is no longer reported counts as pressed: the arm then does not follow.
+        clutch_fresh = 0 <= sample.stamp_ns - sample.clutch.stamp_ns <= deadman_ns
+        self.clutch = sample.clutch.value or not clutch_fresh

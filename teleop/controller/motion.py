@@ -1,0 +1,221 @@
+"""The commanded motion of one arm: the only place where a command comes into being.
+
+A command is ``(q, v, S)``: where the joints shall be, how fast, and how long the stop lasts that follows if
+nothing else comes. It changes in two ways only: along the stop it fixed itself, or by a step that the inverse
+kinematics found and the gate certified together with the stop after it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fixtures.gate import Certificate
+from fixtures.rows import SceneRows
+from kinematics.arm import ArmModel
+from kinematics.ik import DifferentialIK
+from kinematics.ik_result import LIMITERS, IKResult
+from kinematics.joint_bounds import stop_time, stop_velocity
+from kinematics.pose import matrix_to_quat, pose_difference
+from kinematics.rcm import SoftwareRcm
+from kinematics.rows import RowSet
+from teleop.controller.guard import Guard
+from teleop.wire.messages import LedgerLine
+
+Array = npt.NDArray[np.float64]
+
+# Less than this of a tick's motion is rounding, not an act worth a line in the ledger.
+_NOTABLE_M = 1e-9
+# What the gate tries between the stop, which it certified a tick ago, and the step that was asked for.
+_FRACTIONS = (1.0, 0.5, 0.25)
+
+
+class Motion:
+    """Commanded joint motion of one arm.
+
+    Attributes:
+        q: last commanded joint positions, shape (n,), rad or m. Read only.
+        v: last commanded joint velocities, ``(q - q_before) / T``, shape (n,). Read only.
+        stop_s: time of the stop after the last command, s.
+        asked_m: tip motion asked for in this tick, m.
+        sent_m: tip motion sent in this tick, m.
+        ledger: who took how much of it away in this tick.
+        unsafe: name of a fixture that closes in on an arm that can do nothing about it; else empty.
+    """
+
+    def __init__(self, arm: ArmModel, ik: DifferentialIK, guard: Guard, period_s: float) -> None:
+        """At rest at the arm's home; :meth:`sync` comes before the first step."""
+        self._arm = arm
+        self._ik = ik
+        self._guard = guard
+        self._period_s = period_s
+        self._a = arm.limits.effective_acceleration(period_s)
+        self.q = np.array(arm.home)
+        self.v = np.zeros(arm.n)
+        self.stop_s = period_s
+        self._stop_v = np.zeros(arm.n)
+        self._p_desired = np.zeros(3)
+        self._quat_desired = np.array([0.0, 0.0, 0.0, 1.0])
+        self._posture = np.array(arm.home) if arm.n > 6 else None
+        software = arm.rcm is not None and arm.rcm.kind == "software"
+        self._rcm = SoftwareRcm(arm.n, period_s) if software else None
+        self._clear()
+        self._place()
+
+    def _clear(self) -> None:
+        self.asked_m = self.sent_m = 0.0
+        self.ledger: list[LedgerLine] = []
+        self.unsafe = ""
+
+    def _place(self) -> None:
+        self._state = self._arm.at(self.q)
+        self.quat_world_tip_xyzw = matrix_to_quat(self._state.T_world_tip[:3, :3])
+
+    @property
+    def T_world_tip(self) -> Array:
+        """Commanded pose of the tip, shape (4, 4); overwritten by the next step."""
+        return self._state.T_world_tip
+
+    @property
+    def p_world_tip(self) -> Array:
+        """Commanded position of the tip, shape (3,), m; overwritten by the next step."""
+        return self._state.T_world_tip[:3, 3]
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the command stands still."""
+        return not self.v.any()
+
+    def sync(self, q: Array) -> None:
+        """Take the measured arm as the command, at rest: for as long as nothing is being commanded.
+
+        Outside its limits an arm is taken at the limit, so that the first command is one it accepts.
+        """
+        limits = self._arm.limits
+        np.clip(q, limits.q_min, limits.q_max, out=self.q)
+        self.v[:] = 0.0
+        self.stop_s = self._period_s
+        self._place()
+
+    def reference(self, p_world: Array, quat_world_xyzw: Array) -> None:
+        """Following starts here: the desired pose as it is now, so that its first step is its own motion."""
+        self._p_desired[:] = p_world
+        self._quat_desired[:] = quat_world_xyzw
+
+    def stop(self) -> None:
+        """Go one tick along the stop that the last command fixed."""
+        self._clear()
+        self._rows()
+        stop_velocity(self.v, self._a, self._period_s, self._stop_v)
+        certificate = self._certify(self._stop_v)
+        if not certificate.certified:
+            self._warn(certificate)
+        if not self.at_rest:
+            self._commit(self._stop_v)
+
+    def follow(self, p_world: Array, quat_world_xyzw: Array) -> None:
+        """Go one tick towards the desired pose, as far as limits and fixtures let it.
+
+        Args:
+            p_world: desired position of the tip, shape (3,), m.
+            quat_world_xyzw: desired orientation of the tip, shape (4,).
+        """
+        self._clear()
+        error = pose_difference(
+            self._p_desired, self._quat_desired, self.p_world_tip, self.quat_world_tip_xyzw
+        )
+        feedforward = pose_difference(p_world, quat_world_xyzw, self._p_desired, self._quat_desired)
+        self._p_desired[:] = p_world
+        self._quat_desired[:] = quat_world_xyzw
+        self.asked_m = float(np.linalg.norm(error[:3] + feedforward[:3]))
+        rows = self._rows()
+        stop_velocity(self.v, self._a, self._period_s, self._stop_v)
+        result = self._solve(error, feedforward, rows)
+        self._note(result, rows)
+        before = self.p_world_tip.copy()
+        self._commit(self._gated(result.v))
+        self.sent_m = float(np.linalg.norm(self.p_world_tip - before))
+
+    def _solve(self, error: Array, feedforward: Array, scene_rows: SceneRows | None) -> IKResult:
+        """One QP: the scene's rows first, so that their indices stay, then the trocar's."""
+        rows, task = None, None
+        if scene_rows is not None:
+            s = scene_rows
+            rows = RowSet(s.A, s.b, s.priority, s.weight, s.max_slack)
+        if self._rcm is not None and self._arm.rcm is not None:
+            state = self._state
+            self._rcm.update(self.p_world_tip, state.shaft_axis, self._arm.rcm.p_world_rcm, state.jacobian)
+            error, feedforward = self._rcm.error(error), self._rcm.feedforward(feedforward)
+            task = self._rcm.task
+            rows = self._rcm.rows if rows is None else RowSet.join(rows, self._rcm.rows)
+        return self._ik.solve(
+            q=self.q,
+            v_prev=self.v,
+            jacobian=self._state.jacobian,
+            error=error,
+            feedforward=feedforward,
+            rows=rows,
+            posture=self._posture,
+            stop_v=self._stop_v,
+            task=task,
+        )
+
+    def clearance(self) -> dict[str, float]:
+        """Smallest clearance to each fixture, m, of the last command but one."""
+        return {} if self._guard.empty else self._guard.clearance()
+
+    def _rows(self) -> SceneRows | None:
+        return None if self._guard.empty else self._guard.rows(self.q, self.v, self.stop_s)
+
+    def _certify(self, v: Array) -> Certificate:
+        if self._guard.empty:
+            return Certificate(True)
+        return self._guard.certify(self.q, v, stop_time(v, self._a, self._period_s))
+
+    def _gated(self, wanted: Array) -> Array:
+        """The largest certified part of the wanted velocity; at least the stop."""
+        for fraction in _FRACTIONS:
+            v = self._stop_v + fraction * (wanted - self._stop_v)
+            certificate = self._certify(v)
+            if certificate.certified:
+                break
+            if fraction == 1.0:
+                lost = self._state.jacobian[:3] @ (wanted - self._stop_v) * self._period_s
+                by_m = float(np.linalg.norm(lost))
+                self.ledger.append(LedgerLine(certificate.fixture, "stopped", certificate.body, by_m))
+        else:
+            v = self._stop_v
+            certificate = self._certify(v)
+            if not certificate.certified:
+                self._warn(certificate)
+        if certificate.recovering:
+            self.ledger.append(LedgerLine(certificate.fixture, "recovering", certificate.body, 0.0))
+        return v
+
+    def _warn(self, certificate: Certificate) -> None:
+        """Even the stop is not clear: a region appeared, or one comes nearer than the arm can stop."""
+        self.unsafe = certificate.fixture
+        self.ledger.append(LedgerLine(certificate.fixture, "unsafe", certificate.body, 0.0))
+
+    def _note(self, result: IKResult, rows: SceneRows | None) -> None:
+        for who, lost in zip(LIMITERS, result.lost, strict=True):
+            by_m = float(np.linalg.norm(lost[:3]))
+            if who != "rows" and by_m > _NOTABLE_M:
+                self.ledger.append(LedgerLine(who, "limited", "tip", by_m))
+        if rows is None:
+            return
+        names, bodies = self._guard.scene.names, self._guard.view.body_names
+        for k, shift in zip(result.active, result.active_shift, strict=True):
+            if k < len(rows.b):
+                body = bodies[rows.body[k]] if rows.body[k] >= 0 else "tip"
+                by_m = float(np.linalg.norm(shift[:3]))
+                self.ledger.append(LedgerLine(names[rows.owner[k]], "clamped", body, by_m))
+        for k in result.relaxed:
+            if k < len(rows.b):
+                self.ledger.append(LedgerLine(names[rows.owner[k]], "relaxed", "", float(result.slack[k])))
+
+    def _commit(self, v: Array) -> None:
+        self.v[:] = v
+        self.q += v * self._period_s
+        self.stop_s = stop_time(self.v, self._a, self._period_s)
+        self._place()

@@ -1,0 +1,184 @@
+"""One master-arm pair: hand in, certified command out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from kinematics.arm import ArmModel
+from teleop.controller.arm_link import ArmLink
+from teleop.controller.hand import Hand
+from teleop.controller.jaw import Jaw
+from teleop.controller.motion import Motion
+from teleop.controller.types import Command, CommandMode, PairInputs, PairOutputs
+from teleop.mapping import ClutchedMapping
+from teleop.safety.age import Age
+from teleop.safety.reasons import Reason
+from teleop.safety.states import Operating, OperatingMachine, Teleop
+from teleop.safety.teleop_machine import Facts, TeleopMachine
+from teleop.wire.messages import Request
+
+Array = npt.NDArray[np.float64]
+
+# The arm driver needs a moment to answer the first commands before its echo can be judged.
+_TRACKING_GRACE_TICKS = 200
+
+
+class Pair:
+    """Everything that belongs to one master and its arm.
+
+    Attributes:
+        name: name of the pair.
+        arm: model of the arm.
+        hand: the hand as it is believed.
+        link: the arm driver as it is believed.
+        mapping: hand to desired tip.
+        motion: the commanded motion.
+        jaw: the commanded jaw.
+        machine: teleop state.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        arm: ArmModel,
+        hand: Hand,
+        link: ArmLink,
+        mapping: ClutchedMapping,
+        motion: Motion,
+        jaw: Jaw,
+    ) -> None:
+        """Put the parts together; nothing moves until the link streams and the machine follows."""
+        self.name = name
+        self.arm = arm
+        self.hand = hand
+        self.link = link
+        self.mapping = mapping
+        self.motion = motion
+        self.jaw = jaw
+        self.machine = TeleopMachine()
+        self._streaming_ticks = 0
+        self._facts: Facts | None = None
+        prismatic = np.array(arm.prismatic)
+        self._tracking_limit = np.where(prismatic, link.spec.tracking_error_m, link.spec.tracking_error_rad)
+
+    def sense(self, inputs: PairInputs, operating: OperatingMachine, now_ns: int) -> None:
+        """First half of a tick: take in what came and turn it into facts."""
+        self.hand.update(inputs.master, now_ns)
+        self.link.update(inputs.arm, inputs.arm_replies, now_ns)
+        self._facts = Facts(
+            operating=operating.state,
+            operating_reason=operating.reason,
+            arm_blocked=Reason.ARM_RESTARTED if self.link.restarted else self.link.blocked(),
+            hand_seen=self.hand.seen,
+            hand_age=self.hand.age,
+            hand_valid=self.hand.valid,
+            hand_good=self.hand.good_run >= self.hand.spec.recovery_samples,
+            present=self.hand.present,
+            deadman_stale=self.hand.deadman_stale,
+            clutch=self.hand.clutch,
+            at_rest=self.motion.at_rest,
+            aligned=self._aligned(),
+        )
+
+    def _aligned(self) -> bool:
+        if self.mapping.spec.orientation != "aligned" or not self.hand.seen:
+            return True
+        tolerance = np.deg2rad(self.mapping.spec.alignment_tolerance_deg)
+        return self.mapping.misalignment(self.hand.quat_xyzw, self.motion.quat_world_tip_xyzw) <= tolerance
+
+    def engage(self) -> Reason:
+        """The user asks to follow. Returns why not, or ``Reason.NONE``."""
+        if self._facts is None:
+            return Reason.ARM_ABSENT
+        if self._facts.arm_blocked is Reason.ARM_HELD:
+            # The driver held because commands failed to come; engaging again is what it waits for.
+            self.link.ask_enable()
+            self._facts.arm_blocked = self.link.blocked()
+        return self.machine.engage(self._facts)
+
+    def set_scale(self, scale: float | None, rotation_scale: float | None) -> None:
+        """Change the scales in force; moves nothing.
+
+        Raises:
+            ValueError: a scale out of range.
+        """
+        self.mapping.set_scale(self.hand.p, self.hand.quat_xyzw, scale, rotation_scale)
+
+    def fault(self) -> tuple[Reason, str]:
+        """A fault of this pair that must stop the whole controller, and its detail; else ``Reason.NONE``."""
+        if self._streaming_ticks > _TRACKING_GRACE_TICKS:
+            excess = np.abs(self.motion.q - self.link.q) - self._tracking_limit
+            worst = int(np.argmax(excess))
+            if excess[worst] > 0.0:
+                joint = self.arm.joint_names[worst]
+                return Reason.TRACKING_ERROR, f"{self.name}: joint {joint} is off by too much"
+        return Reason.NONE, ""
+
+    def act(self, operating: OperatingMachine, now_ns: int, dt: float) -> PairOutputs:
+        """Second half of a tick: decide, map, move, and say what was done."""
+        if self._facts is None:
+            raise RuntimeError("sense() comes before act()")
+        self._facts.operating, self._facts.operating_reason = operating.state, operating.reason
+        streaming = self._stream(operating)
+        starts = self.machine.step(self._facts)
+        if starts:
+            self.mapping.reference(
+                self.hand.p, self.hand.quat_xyzw, self.motion.p_world_tip, self.motion.quat_world_tip_xyzw
+            )
+            self.motion.reference(self.mapping.p_world, self.mapping.quat_world_xyzw)
+        if self.machine.state is Teleop.FOLLOWING and self.hand.age is Age.FRESH:
+            self.mapping.step(self.hand.p, self.hand.quat_xyzw, dt)
+            self.motion.follow(self.mapping.p_world, self.mapping.quat_world_xyzw)
+            self.jaw.follow(self.hand.gripper_rad * self.mapping.spec.jaw_scale, starts)
+        else:
+            self.motion.stop()
+        active = operating.state in (Operating.ENABLED, Operating.PAUSED) or not self.motion.at_rest
+        return self._outputs(streaming, self.link.requests(now_ns, active=active))
+
+    def _stream(self, operating: OperatingMachine) -> bool:
+        """Whether commands go out in this tick; where they do not, the command follows the measured arm."""
+        link = self.link
+        wanted = operating.state in (Operating.ENABLED, Operating.PAUSED) or not self.motion.at_rest
+        streaming = bool(
+            wanted and link.lease and link.state == "ENABLED" and not link.is_busy and not link.stale
+        )
+        if not streaming:
+            self._streaming_ticks = 0
+            if link.seen:
+                self.motion.sync(link.q)
+                self.jaw.sync(link.jaw_rad)
+            return False
+        self._streaming_ticks += 1
+        return True
+
+    def _outputs(self, streaming: bool, requests: tuple[Request, ...]) -> PairOutputs:
+        motion = self.motion
+        command = None
+        if streaming:
+            command = Command(
+                CommandMode.SERVO, motion.q, motion.v, motion.stop_s, self.jaw.position_rad, self.link.lease
+            )
+        return PairOutputs(
+            command=command,
+            arm_requests=requests,
+            teleop=self.machine.state,
+            reason=self.machine.reason,
+            p_desired_world=self.mapping.p_world,
+            quat_desired_world_xyzw=self.mapping.quat_world_xyzw,
+            T_world_tip=motion.T_world_tip,
+            asked_m=motion.asked_m,
+            sent_m=motion.sent_m,
+            ledger=motion.ledger,
+            clearance_m=motion.clearance(),
+            hand_age_ns=self.hand.age_ns,
+            master_stamp_ns=self.hand.fresh_stamp_ns if self.machine.state is Teleop.FOLLOWING else 0,
+            round_trip_ns=self.link.round_trip_ns,
+            tracking_error_m=self._tracking_error() if streaming else 0.0,
+        )
+
+    def _tracking_error(self) -> float:
+        """Distance between the commanded and the measured tip, m."""
+        measured = self.arm.forward(self.link.q)
+        return float(np.linalg.norm(measured[:3, 3] - self.motion.p_world_tip))

@@ -1,0 +1,97 @@
+"""A short run of the controller on made-up inputs, so that all is compiled before the loop starts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from teleop.config.session import RATE_HZ, Session
+from teleop.controller.build import build_controller
+from teleop.controller.pair import Pair
+from teleop.controller.types import ControllerInputs, PairInputs
+from teleop.safety.states import Teleop
+from teleop.wire.messages import MeasuredCp, MeasuredJs, Reply, Request, Signal
+
+_OWN = bytes(16)
+_PERIOD_NS = round(1e9 / RATE_HZ)
+_TICKS = 400
+
+
+class _ObedientArm:
+    """An arm that grants everything and is always where it was told to be."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.q = np.array(pair.arm.home)
+        self.state = "DISABLED"
+        self.seq = 0
+
+    def answer(self, request: Request) -> Reply:
+        if request.op == "enable":
+            self.state = "ENABLED"
+        result = {"lease": b"rehearsal", "ttl_s": 1.0} if request.op == "acquire" else None
+        return Reply(id=request.id, ok=True, result=result)
+
+    def measured(self, now_ns: int) -> MeasuredJs:
+        self.seq += 1
+        return MeasuredJs(
+            schema=1,
+            stream="",
+            session=_OWN,
+            seq=self.seq,
+            stamp_ns=now_ns,
+            q=self.q.tolist(),
+            qd=[0.0] * len(self.q),
+            state=self.state,
+            is_homed=True,
+            is_busy=False,
+        )
+
+
+def _hand(seq: int, now_ns: int) -> MeasuredCp:
+    """A hand that sways by some millimetres and turns a little; its clutch is pressed now and then."""
+    t = seq / RATE_HZ
+    half = 0.05 * math.sin(9.0 * t)
+    signal = Signal(True, now_ns)
+    return MeasuredCp(
+        schema=1,
+        stream="",
+        session=_OWN,
+        seq=seq,
+        stamp_ns=now_ns,
+        p_m=[0.01 * math.sin(7.0 * t), 0.01 * math.sin(5.0 * t), 0.01 * math.sin(11.0 * t)],
+        quat_xyzw=[math.sin(half), 0.0, 0.0, math.cos(half)],
+        gripper_rad=0.3,
+        valid=True,
+        present=signal,
+        clutch=Signal(seq % 200 < 20, now_ns),
+    )
+
+
+def rehearse(session: Session) -> None:
+    """Step a throw-away controller through enabling, following, clutching and stopping.
+
+    Raises:
+        RuntimeError: it never followed, so the loop would meet code for the first time.
+    """
+    controller = build_controller(session, _OWN)
+    arms = [_ObedientArm(pair) for pair in controller.pairs]
+    replies: list[tuple[Reply, ...]] = [() for _ in arms]
+    asked = {2: "enable", 60: "engage", _TICKS - 20: "pause", _TICKS - 2: "get_state"}
+    followed = 0
+    for tick in range(1, _TICKS):
+        now_ns = tick * _PERIOD_NS
+        requests = ((tick, Request(id=tick, op=asked[tick])),) if tick in asked else ()
+        pairs = tuple(
+            PairInputs(_hand(tick, now_ns), arm.measured(now_ns), said)
+            for arm, said in zip(arms, replies, strict=True)
+        )
+        out = controller.step(ControllerInputs(now_ns, pairs, requests), 1.0 / RATE_HZ)
+        for k, pair in enumerate(out.pairs):
+            replies[k] = tuple(arms[k].answer(request) for request in pair.arm_requests)
+            followed += pair.teleop is Teleop.FOLLOWING
+            if pair.command is not None:
+                arms[k].q[:] = pair.command.q
+    if followed < _TICKS // 4:
+        reasons = ", ".join(f"{p.name}: {p.machine.reason.sentence}" for p in controller.pairs)
+        raise RuntimeError(f"the rehearsal before the loop did not follow its hand ({reasons})")

@@ -1,0 +1,191 @@
+"""Requests to the controller: validated, applied at one tick boundary, answered in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from teleop.config.errors import suggest
+from teleop.controller.pair import Pair
+from teleop.safety.reasons import Reason
+from teleop.safety.states import Operating, OperatingMachine
+from teleop.tremor import FilterSpec, make_pose_filter
+from teleop.wire.messages import Reply, Request
+
+
+class RefusedError(Exception):
+    """A request that cannot be carried out now; the text is the answer."""
+
+
+class _Args(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class _PairArgs(_Args):
+    pair: str | None = None
+
+
+class _ScaleArgs(_PairArgs):
+    scale: float | None = None
+    rotation_scale: float | None = None
+
+
+class _FilterArgs(_PairArgs):
+    filter: dict[str, Any]
+
+
+class _FixtureArgs(_PairArgs):
+    fixture: dict[str, Any]
+
+
+class _NameArgs(_PairArgs):
+    name: str
+
+
+_filter_adapter: TypeAdapter[FilterSpec] = TypeAdapter(FilterSpec)
+
+
+class RequestDesk:
+    """Carries out the requests that PROTOCOL.md names."""
+
+    def __init__(self, config: Mapping[str, Any], rate_hz: float) -> None:
+        """``config`` is the effective configuration, for ``get_config``."""
+        self._config = dict(config)
+        self._rate_hz = rate_hz
+        self._ops: dict[str, tuple[type[_Args], Callable[[Any, OperatingMachine, Sequence[Pair]], Any]]] = {
+            "enable": (_Args, self._enable),
+            "disable": (_Args, self._plain("disable")),
+            "pause": (_Args, self._plain("pause")),
+            "resume": (_Args, self._plain("resume")),
+            "reset_fault": (_Args, self._reset_fault),
+            "home": (_PairArgs, self._home),
+            "unhome": (_PairArgs, self._unhome),
+            "engage": (_PairArgs, self._engage),
+            "release": (_PairArgs, self._release),
+            "set_scale": (_ScaleArgs, self._set_scale),
+            "set_filter": (_FilterArgs, self._set_filter),
+            "set_fixture": (_FixtureArgs, self._set_fixture),
+            "remove_fixture": (_NameArgs, self._remove_fixture),
+            "get_config": (_Args, lambda args, operating, pairs: self._config),
+            "get_state": (_Args, self._get_state),
+        }
+
+    @property
+    def ops(self) -> frozenset[str]:
+        """The requests there are."""
+        return frozenset(self._ops)
+
+    def answer(self, request: Request, operating: OperatingMachine, pairs: Sequence[Pair]) -> Reply:
+        """Carry out one request. Whatever it holds, the answer is a reply, never an exception."""
+        if request.op not in self._ops:
+            known = ", ".join(self._ops)
+            error = f"there is no request `{request.op}`.{suggest(request.op, self._ops)} Known: {known}"
+            return Reply(id=request.id, ok=False, error=error)
+        model, carry_out = self._ops[request.op]
+        try:
+            args = model.model_validate(request.args)
+            return Reply(id=request.id, ok=True, result=carry_out(args, operating, pairs))
+        except ValidationError as error:
+            lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            return Reply(id=request.id, ok=False, error=f"`{request.op}`: {lines}")
+        except (RefusedError, ValueError) as error:
+            return Reply(id=request.id, ok=False, error=str(error))
+
+    @staticmethod
+    def _plain(op: str) -> Callable[[Any, OperatingMachine, Sequence[Pair]], str]:
+        def carry_out(args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]) -> str:
+            refusal = operating.request(op)
+            if refusal:
+                raise RefusedError(refusal)
+            return operating.state.value
+
+        return carry_out
+
+    def _enable(self, args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]) -> str:
+        refusal = operating.request("enable")
+        if refusal:
+            raise RefusedError(refusal)
+        for pair in pairs:
+            pair.link.ask_enable()
+        return operating.state.value
+
+    def _reset_fault(self, args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]) -> str:
+        refusal = operating.request("reset_fault")
+        if refusal:
+            raise RefusedError(refusal)
+        for pair in pairs:
+            pair.link.ask_reset()
+        return operating.state.value
+
+    @staticmethod
+    def _chosen(name: str | None, pairs: Sequence[Pair]) -> Sequence[Pair]:
+        if name is None:
+            return pairs
+        chosen = [pair for pair in pairs if pair.name == name]
+        if not chosen:
+            names = [pair.name for pair in pairs]
+            raise RefusedError(f"there is no pair {name!r}.{suggest(name, names)} Pairs: {', '.join(names)}")
+        return chosen
+
+    def _home(self, args: _PairArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        if operating.state is not Operating.ENABLED:
+            raise RefusedError("`home` needs the controller ENABLED; send `enable` first")
+        for pair in self._chosen(args.pair, pairs):
+            pair.link.ask_home()
+
+    def _unhome(self, args: _PairArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        for pair in self._chosen(args.pair, pairs):
+            pair.machine.release()
+            pair.link.forget_home()
+
+    def _engage(self, args: _PairArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        refusals = []
+        for pair in self._chosen(args.pair, pairs):
+            reason = pair.engage()
+            if reason is not Reason.NONE:
+                detail = pair.link.refusal or pair.link.driver_reason
+                refusals.append(
+                    f"{pair.name}: {reason.sentence} {reason.action}" + (f" ({detail})" if detail else "")
+                )
+        if refusals:
+            raise RefusedError("; ".join(refusals))
+
+    def _release(self, args: _PairArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        for pair in self._chosen(args.pair, pairs):
+            pair.machine.release()
+
+    def _set_scale(self, args: _ScaleArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        for pair in self._chosen(args.pair, pairs):
+            pair.set_scale(args.scale, args.rotation_scale)
+
+    def _set_filter(self, args: _FilterArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        spec = _filter_adapter.validate_python(args.filter)
+        for pair in self._chosen(args.pair, pairs):
+            pair.hand.replace_filter(make_pose_filter(spec, self._rate_hz))
+
+    def _set_fixture(self, args: _FixtureArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        raise RefusedError("fixtures cannot be changed while running yet; set them in the session")
+
+    def _remove_fixture(self, args: _NameArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        raise RefusedError("fixtures cannot be changed while running yet; set them in the session")
+
+    @staticmethod
+    def _get_state(args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]) -> dict[str, Any]:
+        return {
+            "state": operating.state.value,
+            "reason": operating.reason.code,
+            "detail": operating.detail,
+            "pairs": {
+                pair.name: {
+                    "teleop_state": pair.machine.state.value,
+                    "reason": pair.machine.reason.code,
+                    "action": pair.machine.reason.action,
+                    "scale": pair.mapping.scale,
+                    "arm_state": pair.link.state,
+                    "is_homed": pair.link.is_homed,
+                }
+                for pair in pairs
+            },
+        }

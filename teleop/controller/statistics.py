@@ -1,0 +1,85 @@
+"""What the controller remembers of a run for its closing summary: counted in preallocated memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from teleop.controller.pair import Pair
+from teleop.controller.types import ControllerOutputs
+from teleop.safety.states import Teleop
+
+Array = npt.NDArray[np.float64]
+
+_CAPACITY = 300_000
+
+
+class Series:
+    """Every sample up to a fixed number; then the newest overwrite the oldest. Not sampled is not kept."""
+
+    __slots__ = ("_count", "_data")
+
+    def __init__(self, capacity: int = _CAPACITY) -> None:
+        """Reserve the memory, and touch it, so that no page is missing later."""
+        self._data = np.full(capacity, np.nan)
+        self._count = 0
+
+    def add(self, value: float) -> None:
+        """Keep one sample."""
+        self._data[self._count % len(self._data)] = value
+        self._count += 1
+
+    def percentiles(self) -> dict[str, float] | None:
+        """``{p50, p99, p99_9, max}``, each a sample that was seen; ``None`` where there are none."""
+        samples = self._data[: min(self._count, len(self._data))]
+        if len(samples) == 0:
+            return None
+        p50, p99, p99_9, top = np.percentile(samples, [50, 99, 99.9, 100], method="higher")
+        return {"p50": float(p50), "p99": float(p99), "p99_9": float(p99_9), "max": float(top)}
+
+
+class RunStatistics:
+    """Counts over a run, for all pairs together; times are in seconds of schedule."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        """Nothing has happened yet."""
+        self._pairs = tuple(pairs)
+        self._states: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._clearance: dict[str, float] = {}
+        self._tracking = Series()
+        self._round_trip = Series()
+        self._violations = 0
+
+    def add(self, outputs: ControllerOutputs, dt: float) -> None:
+        """Take note of one tick that stands for ``dt`` seconds."""
+        for pair in outputs.pairs:
+            self._states[pair.teleop.value] += dt
+            self._reasons[pair.reason.code] += dt
+            if pair.round_trip_ns >= 0:
+                self._round_trip.add(pair.round_trip_ns * 1e-3)
+            if pair.teleop is Teleop.FOLLOWING:
+                self._tracking.add(pair.tracking_error_m)
+            for fixture, clearance in pair.clearance_m.items():
+                self._clearance[fixture] = min(clearance, self._clearance.get(fixture, clearance))
+            self._violations += pair.violation
+
+    def summary(self, rejected_bytes: dict[str, int]) -> dict[str, Any]:
+        """The part of ``--json`` that is not timing; ``rejected_bytes`` is what the sockets refused."""
+        rejected = Counter(rejected_bytes)
+        for pair in self._pairs:
+            rejected.update(pair.hand.rejected)
+            rejected.update(pair.link.rejected)
+        return {
+            "min_clearance_m": dict(self._clearance),
+            "violations": self._violations,
+            "rejected": dict(rejected),
+            "states": {state: round(s, 3) for state, s in self._states.items()},
+            "reasons": {reason: round(s, 3) for reason, s in self._reasons.items()},
+            "tracking_error_m": self._tracking.percentiles(),
+            "round_trip_us": self._round_trip.percentiles(),
+        }
