@@ -41,6 +41,7 @@ def test_the_76_columns_are_four_arms_of_19():
     places = {
         "master_left.x": 1,
         "master_left.R11": 4,
+        "master_left.R12": 5,
         "master_left.vx": 13,
         "master_left.wx": 16,
         "master_left.gripper": 19,
