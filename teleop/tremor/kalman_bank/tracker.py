@@ -1,0 +1,153 @@
+"""Reads the spectrum: where the tremor's peaks are, and whether something moves at 3 to 6 Hz.
+
+The bins of a leaky Fourier transform (:func:`teleop.tremor.kalman_bank.kernel.listen`) hear what the static
+observer does not believe to be voluntary. The strongest bin is the main peak, the strongest local maximum one
+to three hertz away the second one. The gain wanted is interpolated in the table between the neighbours of
+both; the kernel slides the gain in use there slowly, which hides every jump of this choice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from teleop.tremor.compiled import kernel
+from teleop.tremor.contract import Array
+from teleop.tremor.kalman_bank.table import GainTable, grid
+
+BINS_HZ = (3.0, 17.5, 0.25)
+"""First, last and spacing of the bins."""
+
+BIN_HALF_WIDTH_HZ = 0.25
+ENERGY_TIME_S = 1.0
+SLIDE_TIME_S = 0.2
+"""Time constants of the energy's smoothing and of the gain's sliding."""
+
+LOW_BAND_HZ = (3.0, 5.3)
+TREMOR_BAND_HZ = (6.0, 15.5)
+FALLBACK_RATIO = (0.45, 1.5)
+"""Energy of the low band over that of the tremor band: at the first value the gain begins to turn to the
+fallback, at the second it has. Tremor of 6 Hz and above stays below 0.3; of 5 Hz it is above 2."""
+
+SECOND_RATIO = (0.08, 0.20)
+"""Height of the second peak over the main one: where it begins to count, and where it counts fully. The skirt
+of a bin is 0.06 at 1 Hz."""
+
+SECOND_REACH_HZ = (1.0, 3.2)
+POOL = 0.5
+"""How much of the axes' mean spectrum counts beside an axis' own: a still axis learns from the others."""
+
+READING = 4
+"""What is read of an axis: main peak (Hz), second peak (Hz), height ratio, low-band ratio."""
+
+
+def bins_hz() -> Array:
+    """Frequencies of the bins, shape (b,)."""
+    return grid(*BINS_HZ)
+
+
+def low_weights(table: GainTable) -> Array:
+    """Weight of each bin's energy that undoes what the static observer already took, shape (b,)."""
+    return np.asarray(np.abs(1.0 - table.response(table.wide, bins_hz())) ** -2.0)
+
+
+@kernel
+def read_spectrum(energy: Array, bins: Array, weight: Array, reading: Array) -> None:
+    """Find the peaks and the low-band ratio of every axis.
+
+    Args:
+        energy: shape (k, b).
+        bins: Hz, shape (b,), evenly spaced.
+        weight: :func:`low_weights`, shape (b,).
+        reading: receives main peak, second peak (Hz), their ratio, and the low-band ratio; (k, 4). A silent
+            axis has main peak 0.
+    """
+    axes, count = energy.shape
+    mean = np.zeros(count)
+    for axis in range(axes):
+        mean += energy[axis] / axes
+    heard = np.empty(count)
+    for axis in range(axes):
+        low = 0.0
+        high = 0.0
+        main = 0
+        for i in range(count):
+            heard[i] = energy[axis, i] + POOL * mean[i]
+            if bins[i] >= LOW_BAND_HZ[0] and bins[i] <= LOW_BAND_HZ[1]:
+                low += weight[i] * energy[axis, i]
+            if bins[i] >= TREMOR_BAND_HZ[0] and bins[i] <= TREMOR_BAND_HZ[1]:
+                high += weight[i] * energy[axis, i]
+                if main == 0 or heard[i] > heard[main]:
+                    main = i
+        reading[axis] = 0.0
+        if not (heard[main] > 0.0 and high > 0.0):
+            continue
+        bend = heard[main - 1] - 2.0 * heard[main] + heard[main + 1]
+        offset = 0.5 * (heard[main - 1] - heard[main + 1]) / bend if bend < 0.0 else 0.0
+        peak = bins[main] + min(max(offset, -0.5), 0.5) * (bins[1] - bins[0])
+        second = -1
+        for i in range(1, count - 1):
+            distance = abs(bins[i] - peak)
+            if distance < SECOND_REACH_HZ[0] or distance > SECOND_REACH_HZ[1] or bins[i] < TREMOR_BAND_HZ[0]:
+                continue
+            local = heard[i] >= heard[i - 1] and heard[i] >= heard[i + 1]
+            if local and (second < 0 or heard[i] > heard[second]):
+                second = i
+        reading[axis, 0] = peak
+        reading[axis, 1] = bins[second] if second >= 0 else peak
+        reading[axis, 2] = heard[second] / heard[main] if second >= 0 else 0.0
+        reading[axis, 3] = low / high
+
+
+@kernel
+def choose_gains(
+    reading: Array,
+    main_hz: Array,
+    offset_hz: Array,
+    single: Array,
+    pair: Array,
+    fallback: Array,
+    target: Array,
+) -> None:
+    """Interpolate the gain each axis wants.
+
+    Args:
+        reading: of :func:`read_spectrum`, shape (k, 4); a silent axis keeps its target.
+        main_hz: see :class:`~teleop.tremor.kalman_bank.table.GainTable`, as the next four.
+        offset_hz: ditto.
+        single: ditto.
+        pair: ditto.
+        fallback: ditto.
+        target: receives the gains, shape (k, n).
+    """
+    for axis in range(reading.shape[0]):
+        if reading[axis, 0] == 0.0:
+            continue
+        i, u = cell(main_hz, reading[axis, 0])
+        apart = reading[axis, 1] - reading[axis, 0]
+        j, w = cell(offset_hz, abs(apart))
+        if apart < 0.0:
+            j += offset_hz.size
+        two = ramp(reading[axis, 2], SECOND_RATIO[0], SECOND_RATIO[1])
+        timid = 0.0
+        if reading[axis, 3] > 0.0:
+            timid = ramp(np.log(reading[axis, 3]), np.log(FALLBACK_RATIO[0]), np.log(FALLBACK_RATIO[1]))
+        for m in range(target.shape[1]):
+            one = (1.0 - u) * single[i, m] + u * single[i + 1, m]
+            below = (1.0 - w) * pair[i, j, m] + w * pair[i, j + 1, m]
+            above = (1.0 - w) * pair[i + 1, j, m] + w * pair[i + 1, j + 1, m]
+            bold = (1.0 - two) * one + two * ((1.0 - u) * below + u * above)
+            target[axis, m] = (1.0 - timid) * bold + timid * fallback[m]
+
+
+@kernel
+def cell(nodes: Array, value: float) -> tuple[int, float]:
+    """Interval ``i`` of evenly spaced ``nodes`` and the place in it, 0 to 1, of ``value`` clipped to them."""
+    place = (min(max(value, nodes[0]), nodes[-1]) - nodes[0]) / (nodes[1] - nodes[0])
+    i = min(int(place), nodes.size - 2)
+    return i, place - i
+
+
+@kernel
+def ramp(value: float, low: float, high: float) -> float:
+    """0 below ``low``, 1 above ``high``, straight between."""
+    return min(max((value - low) / (high - low), 0.0), 1.0)
