@@ -19,6 +19,8 @@ from kinematics.pose import Array, inverse
 from kinematics.serial import SerialChain
 from kinematics.spec import ArmSpec
 
+__all__ = ["ArmModel", "ArmState", "JawLimits", "JointLimits", "Rcm"]
+
 # How far beside the shaft at home a remote centre may lie [m]; the controller is to hold it within 50 um.
 RCM_ON_SHAFT_M = 1e-5
 

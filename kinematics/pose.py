@@ -183,10 +183,7 @@ def pose_difference(p_to: Array, quat_to_xyzw: Array, p_from: Array, quat_from_x
     ``p_to - p_from`` and ``log(R_to R_from^T)``, the shorter way round.
     """
     out = np.empty(6)
-    turn = quat_mul(quat_to_xyzw, quat_conj(quat_from_xyzw))
-    if turn[3] < 0.0:
-        turn = -turn
-    angle = quat_log(turn)
+    angle = quat_log(quat_mul(quat_to_xyzw, quat_conj(quat_from_xyzw)))
     for k in range(3):
         out[k] = p_to[k] - p_from[k]
         out[3 + k] = angle[k]

@@ -87,6 +87,18 @@ def test_inverse_of_a_product_is_the_reversed_product_of_inverses(a: np.ndarray,
     np.testing.assert_allclose(a @ pose.inverse(a), np.eye(4), atol=1e-15)
 
 
+@given(rotvec(), rotvec(), point, point)
+def test_the_step_between_two_poses_leads_from_one_to_the_other(
+    r: np.ndarray, turn: np.ndarray, p: np.ndarray, shift: np.ndarray
+) -> None:
+    start, end = pose.quat_exp(r), pose.quat_mul(pose.quat_exp(turn), pose.quat_exp(r))
+    for sign in (1.0, -1.0):
+        step = pose.pose_difference(p + shift, sign * end, p, start)
+        np.testing.assert_allclose(step[:3], shift, atol=1e-15)
+        np.testing.assert_allclose(pose.rotation_exp(step[3:]), pose.rotation_exp(turn), atol=2e-15)
+        assert np.linalg.norm(step[3:]) <= math.pi * (1 + 1e-15)
+
+
 @given(rotvec())
 def test_log_is_never_longer_than_pi(r: np.ndarray) -> None:
     for k in (1.0, 1.5, 2.0, 3.0):
