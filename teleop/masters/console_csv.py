@@ -16,7 +16,7 @@ recording itself and from the program that received it (``Console.py`` of that p
 * **Pedal**: 1 while the arm is to follow. In the sample recording neither hand has a single increment while
   it is 0, and it is 1 for 98 % of the time: it is the follow pedal of the console's protocol
   (``surgeon_mode``), the opposite of a clutch pedal. ``pedal = "clutch"`` reads 1 as clutch pressed instead.
-* **Stamps** are when the receiver read a packet. They come in bursts behind a network, 15 to 170 ms apart.
+* **Stamps** are when the receiver read a packet. They come in bursts, mostly up to 17 ms apart.
 
 **Timeline.** The console sends at a steady rate, so time is taken from the sequence number:
 ``t = (sequence - first) * period``, with the period the median of ``(stamp[k + n/2] - stamp[k]) /
