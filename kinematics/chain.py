@@ -185,8 +185,8 @@ def travel(
     Written to ``out (m,)``; ``levers (n,)`` is room to work in.
 
     Along the path the velocity of centre i per unit t is ``J(t) dq``. Its derivative is the sum over j and k
-    of ``dq_j dq_k H_jk``; for j <= k, ``H_jk = z_j x J_k`` if joint j turns, and 0 if it slides, so its length
-    is at most ``M_k``, the greatest length of column k on the path. Hence
+    of ``dq_j dq_k H_jk``; for j <= k, ``H_jk = z_j x J_k`` if joint j turns, and 0 if it slides, so it is at
+    most as long as column k ever is on the path, ``M_k``. Hence
 
         speed(t) <= |J(0) dq| + sum_k |dq_k| M_k (|dq_k| [k turns] + 2 sum_{j<k, j turns} |dq_j|).
 

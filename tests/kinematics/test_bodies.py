@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinematics import ArmModel, ArmSpec
 from kinematics.bodies import cover_capsule
 
+unhurried = settings(deadline=None)  # a kernel compiles on its first call, and two cores are shared
 ARMS = Path(__file__).parents[2] / "configs" / "arms"
 NAMES = sorted(path.stem for path in ARMS.glob("*.toml"))
 
@@ -37,6 +38,7 @@ radii = st.floats(1e-3, 0.1)
 covers = st.floats(1e-4, 0.05)
 
 
+@unhurried
 @given(lengths, radii, covers, st.integers(0, 2**32 - 1))
 def test_the_union_covers_the_capsule_and_sticks_out_no_more_than_stated(
     length: float, radius: float, cover_m: float, seed: int
@@ -62,6 +64,7 @@ def test_the_union_covers_the_capsule_and_sticks_out_no_more_than_stated(
         assert max((centers - b) @ axis) + radius + excess <= radius + 1e-12
 
 
+@unhurried
 @given(lengths, radii, covers)
 def test_one_sphere_fewer_would_not_do(length: float, radius: float, cover_m: float) -> None:
     centers, _ = cover_capsule(np.zeros(3), np.array([0.0, 0.0, length]), radius, cover_m)

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
 from kinematics import pose
 
+unhurried = settings(deadline=None)  # a kernel compiles on its first call, and two cores are shared
 unit = st.floats(-1.0, 1.0, allow_subnormal=False)
 direction = arrays(np.float64, 3, elements=unit).filter(lambda v: np.linalg.norm(v) > 1e-3)
 point = arrays(np.float64, 3, elements=unit)
@@ -34,6 +35,7 @@ def rigid(draw: st.DrawFn) -> np.ndarray:
     return pose.transform(pose.rotation_exp(draw(rotvec())), draw(point))
 
 
+@unhurried
 @given(rotvec())
 def test_log_undoes_exp_everywhere_up_to_pi(r: np.ndarray) -> None:
     for back in (pose.quat_log(pose.quat_exp(r)), pose.rotation_log(pose.rotation_exp(r))):
@@ -42,6 +44,7 @@ def test_log_undoes_exp_everywhere_up_to_pi(r: np.ndarray) -> None:
         assert error < 1e-14
 
 
+@unhurried
 @given(rotvec())
 def test_small_rotations_keep_their_relative_digits(r: np.ndarray) -> None:
     r = r * 1e-6
@@ -49,6 +52,7 @@ def test_small_rotations_keep_their_relative_digits(r: np.ndarray) -> None:
     np.testing.assert_allclose(pose.rotation_log(pose.rotation_exp(r)), r, rtol=1e-9, atol=1e-18)
 
 
+@unhurried
 @given(rotvec())
 def test_matrix_and_quaternion_agree_with_scipy(r: np.ndarray) -> None:
     oracle = Rotation.from_rotvec(r)
@@ -59,6 +63,7 @@ def test_matrix_and_quaternion_agree_with_scipy(r: np.ndarray) -> None:
     assert q[3] >= 0.0
 
 
+@unhurried
 @given(rotvec(), rotvec())
 def test_product_of_quaternions_is_the_product_of_matrices(a: np.ndarray, b: np.ndarray) -> None:
     qa, qb = pose.quat_exp(a), pose.quat_exp(b)
@@ -67,6 +72,7 @@ def test_product_of_quaternions_is_the_product_of_matrices(a: np.ndarray, b: np.
     np.testing.assert_allclose(pose.quat_mul(qa, pose.quat_conj(qa)), [0.0, 0.0, 0.0, 1.0], atol=4e-16)
 
 
+@unhurried
 @given(rotvec())
 def test_a_quaternion_and_its_negative_are_one_rotation(r: np.ndarray) -> None:
     q = pose.quat_exp(r)
@@ -75,18 +81,21 @@ def test_a_quaternion_and_its_negative_are_one_rotation(r: np.ndarray) -> None:
         np.testing.assert_array_equal(pose.quat_log(q), pose.quat_log(-q))
 
 
+@unhurried
 @given(rotvec(), st.floats(-150.0, 150.0))
 def test_normalising_undoes_any_scale(r: np.ndarray, exponent: float) -> None:
     q = pose.quat_exp(r)
     np.testing.assert_allclose(pose.quat_normalize(q * 10.0**exponent), q, atol=4e-16)
 
 
+@unhurried
 @given(rigid(), rigid())
 def test_inverse_of_a_product_is_the_reversed_product_of_inverses(a: np.ndarray, b: np.ndarray) -> None:
     np.testing.assert_allclose(pose.inverse(a @ b), pose.inverse(b) @ pose.inverse(a), atol=4e-15)
     np.testing.assert_allclose(a @ pose.inverse(a), np.eye(4), atol=1e-15)
 
 
+@unhurried
 @given(rotvec(), rotvec(), point, point)
 def test_the_step_between_two_poses_leads_from_one_to_the_other(
     r: np.ndarray, turn: np.ndarray, p: np.ndarray, shift: np.ndarray
@@ -99,6 +108,7 @@ def test_the_step_between_two_poses_leads_from_one_to_the_other(
         assert np.linalg.norm(step[3:]) <= math.pi * (1 + 1e-15)
 
 
+@unhurried
 @given(rotvec())
 def test_log_is_never_longer_than_pi(r: np.ndarray) -> None:
     for k in (1.0, 1.5, 2.0, 3.0):
