@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pinocchio as pin
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,15 @@ def bound(arm: ArmModel, q: np.ndarray, dq: np.ndarray) -> np.ndarray:
     return arm.travel(arm.at(q), dq, np.empty(arm.bodies.count))
 
 
+def check(arm: ArmModel, q: np.ndarray, dq: np.ndarray) -> None:
+    pieces = 40
+    step = np.linalg.norm(np.diff(walk(arm, q, dq, pieces), axis=0), axis=2)
+    limit = bound(arm, q, dq)
+    # Chords are no longer than arcs: each is within its share of the bound, and their sum within all of it.
+    assert np.all(step <= limit / pieces * (1 + 1e-9) + 1e-14)
+    assert np.all(step.sum(axis=0) <= limit * (1 + 1e-12) + 1e-14)
+
+
 @unhurried
 @given(st.sampled_from(NAMES), st.integers(0, 2**32 - 1), st.floats(-6.0, 0.8), st.integers(0, 2**7 - 1))
 def test_no_sphere_moves_faster_than_the_bound_anywhere_on_the_path(
@@ -38,16 +48,51 @@ def test_no_sphere_moves_faster_than_the_bound_anywhere_on_the_path(
 ) -> None:
     arm = MODELS[name]
     rng = np.random.default_rng(seed)
-    q = rng.uniform(arm.limits.q_min, arm.limits.q_max)
     dq = rng.normal(size=arm.n) * 10.0**exponent
     dq[[bool(still >> j & 1) for j in range(arm.n)]] = 0.0  # some joints stand still
-    pieces = 40
-    step = np.linalg.norm(np.diff(walk(arm, q, dq, pieces), axis=0), axis=2)
-    limit = bound(arm, q, dq)
-    # chords are no longer than arcs, so each must be within its share of the bound, and their sum within all
-    # of it
-    assert np.all(step <= limit / pieces * (1 + 1e-9) + 1e-14)
-    assert np.all(step.sum(axis=0) <= limit * (1 + 1e-12) + 1e-14)
+    check(arm, rng.uniform(arm.limits.q_min, arm.limits.q_max), dq)
+
+
+@unhurried
+@given(st.sampled_from(NAMES), st.integers(0, 2**32 - 1), st.floats(-3.0, 0.5))
+def test_a_sphere_that_stands_still_at_first_is_not_taken_for_one_that_stays(
+    name: str, seed: int, exponent: float
+) -> None:
+    """Steps in the null space of one sphere's Jacobian: all that it moves is of second order."""
+    arm = MODELS[name]
+    rng = np.random.default_rng(seed)
+    q = rng.uniform(arm.limits.q_min, arm.limits.q_max)
+    J = arm.at(q).center_jacobians[rng.integers(arm.bodies.count)]
+    null = np.linalg.svd(J)[2][3:]
+    dq = null.T @ rng.normal(size=len(null))
+    check(arm, q, dq / max(np.linalg.norm(dq), 1e-9) * 10.0**exponent)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_step_is_bounded_by_the_reach_of_every_joint(name: str) -> None:
+    """However long the step: no more than the sum of |dq_k| times the way from joint k along the hinges."""
+    arm = MODELS[name]
+    rng = np.random.default_rng(10)
+    data = arm.pinocchio_model.createData()
+    slides = np.array(arm.prismatic)
+    for _ in range(20):
+        q = rng.uniform(arm.limits.q_min, arm.limits.q_max)
+        dq = rng.normal(size=arm.n) * 3.0
+        centers = arm.at(q).centers
+        pin.forwardKinematics(arm.pinocchio_model, data, q)
+        most = np.zeros(arm.bodies.count)
+        for i, link in enumerate(arm.bodies.link):
+            way, near = 0.0, centers[i]
+            for k in reversed(range(int(link))):
+                if slides[k]:
+                    way += abs(dq[k])
+                    most[i] += abs(dq[k])
+                else:
+                    origin = data.oMi[k + 1].translation.copy()
+                    way += float(np.linalg.norm(near - origin))
+                    near = origin
+                    most[i] += abs(dq[k]) * way
+        assert np.all(bound(arm, q, dq) <= most * (1 + 1e-12))
 
 
 @pytest.mark.parametrize("name", NAMES)
