@@ -28,8 +28,10 @@ Index = NDArray[np.int64]
 INVALID, REACHED, QP = -1, 0, 1
 
 _UNBOUNDED = 1e30
-_NULL_WEIGHT = 1e-3
-"""Cost of a deviation in the null space of the task, as a part of the singular threshold (both [m/s])."""
+_NULL_WEIGHT = 0.1
+"""Cost of a deviation in the null space of the task, as a part of the singular threshold (both [m/s]).
+
+Much lower, and DAQP calls feasible problems infeasible (seen with a condition number of 6e11)."""
 
 
 class Limits(NamedTuple):
@@ -64,7 +66,6 @@ class Workspace(NamedTuple):
     target: Array  # (n,) y that follows the tip, speed limits kept
     reach: Array  # (n,) as far towards it as the accelerations allow
     hessian: Array  # (n, n)
-    inverse: Array  # (n, n)
     linear: Array  # (n,)
 
     @classmethod
@@ -80,7 +81,6 @@ class Workspace(NamedTuple):
             target=np.zeros(n),
             reach=np.zeros(n),
             hessian=np.zeros((n, n)),
-            inverse=np.zeros((n, n)),
             linear=np.zeros(n),
         )
 
@@ -137,31 +137,31 @@ def _safe_stop(v_prev: Array, arm: Limits, period: float, use_given: bool, stop:
 
 
 @kernel
-def _curvature_matrices(
-    right: Array, sigma: Array, threshold: float, target: Array, work: Workspace, null: float
+def _objective(
+    right: Array, sigma: Array, weight: Array, scale: Array, arm: Limits, s0: float, work: Workspace
 ) -> None:
-    """Write ``H = Σ h_i r_i r_iᵀ``, its inverse, and ``-H y*``.
+    """Write ``H`` and ``-H y*``: the cost of leaving ``y*``, in task speed squared.
 
-    ``h_i = max(sigma_i, s0)²`` in the directions of the task, ``null`` in all others.
+    ``H = (W S P J D)ᵀ (W S P J D)``, raised to at least ``s0²`` along the damped directions and to ``(s0
+    c)²`` along directions that do not move the task, with ``c`` = `_NULL_WEIGHT`.
     """
     m, n = right.shape
-    H, inverse = work.hessian, work.inverse
+    H = work.hessian
+    null = (_NULL_WEIGHT * s0) ** 2
     for r in range(n):
         for c in range(n):
-            H[r, c] = null if r == c else 0.0
-            inverse[r, c] = 1.0 / null if r == c else 0.0
-    for i in range(m):
-        # A row beyond the joints of a short arm has no direction; its zeros change nothing.
-        h = max(sigma[i], threshold) ** 2
-        for r in range(n):
-            for c in range(n):
-                outer = right[i, r] * right[i, c]
-                H[r, c] += (h - null) * outer
-                inverse[r, c] += (1.0 / h - 1.0 / null) * outer
+            total = null if r == c else 0.0
+            for k in range(m):
+                per = (weight[k] * scale[k]) ** 2 * arm.qd_max[r] * arm.qd_max[c]
+                total += per * work.rows[k, r] * work.rows[k, c]
+            for i in range(m):
+                if sigma[i] < s0:
+                    total += (s0 * s0 - sigma[i] * sigma[i]) * right[i, r] * right[i, c]
+            H[r, c] = total
     for r in range(n):
         total = 0.0
         for c in range(n):
-            total += H[r, c] * target[c]
+            total += H[r, c] * work.target[c]
         work.linear[r] = -total
 
 
@@ -172,7 +172,9 @@ def prepare(
     jacobian: Array,
     task: Array,
     scale: Array,
+    weight: Array,
     angular: NDArray[np.bool_],
+    exact: NDArray[np.bool_],
     error: Array,
     feedforward: Array,
     posture: Array,
@@ -229,6 +231,7 @@ def prepare(
         task,
         scale,
         angular,
+        exact,
         error,
         feedforward,
         v_prev,
@@ -274,9 +277,7 @@ def prepare(
         buffers.upper[j] = work.hi[j] / arm.qd_max[j]
     for i in range(kept):
         buffers.lower[n + i] = buffers.bound[i]
-    _curvature_matrices(
-        right, sigma, gains.singular_m_s, work.target, work, (_NULL_WEIGHT * gains.singular_m_s) ** 2
-    )
+    _objective(right, sigma, weight, scale, arm, gains.singular_m_s, work)
     return QP, kept, smallest
 
 
@@ -303,6 +304,7 @@ def attribute(
     for i in range(kept):
         if duals[n + i] != 0.0:
             count += 1
+    inverse = np.linalg.inv(work.hessian)
     active = np.empty(count, np.int64)
     shift = np.zeros((count, m))
     step = np.empty(n)
@@ -313,10 +315,10 @@ def attribute(
         for r in range(n):
             total = 0.0
             if i < n:
-                total = work.inverse[r, i]
+                total = inverse[r, i]
             else:
                 for c in range(n):
-                    total += work.inverse[r, c] * buffers.scaled[i - n, c]
+                    total += inverse[r, c] * buffers.scaled[i - n, c]
             step[r] = -duals[i] * total * arm.qd_max[r] * period
         stage = ROWS
         if i < n:

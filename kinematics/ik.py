@@ -97,6 +97,8 @@ class DifferentialIK:
         )
         self._task = task or TipTask.full()
         self._work = Workspace.of(n, self._task.m)
+        self._angular = self._task.angular
+        self._scale = np.where(self._angular, self.gains.angular_length_m, 1.0)
         self._buffers = RowBuffers.of(n, 64)
         self._no_rows = RowSet.empty(n)
         self._no_posture = np.zeros(n)
@@ -154,6 +156,9 @@ class DifferentialIK:
         m = task.m
         if m != self._work.rows.shape[0]:
             self._work = Workspace.of(n, m)
+        if task.angular is not self._angular:
+            self._angular = task.angular
+            self._scale = np.where(task.angular, self.gains.angular_length_m, 1.0)
         if k > len(self._buffers.bound):
             self._buffers = RowBuffers.of(n, 2 * k)
         work, buffers, arm = self._work, self._buffers, self._arm
@@ -166,8 +171,10 @@ class DifferentialIK:
             _shaped("v_prev", v_prev, (n,)),
             _shaped("jacobian", jacobian, (6, n)),
             task.P,
-            np.where(task.angular, self.gains.angular_length_m, 1.0) * task.weight,
+            self._scale,
+            task.weight,
             task.angular,
+            task.exact,
             _shaped("error", error, (m,)),
             _shaped("feedforward", feedforward, (m,)),
             self._no_posture if posture is None else _shaped("posture", posture, (n,)),

@@ -142,26 +142,42 @@ def curvature(jacobian: Array, v: Array, out: Array) -> None:
 
 
 @kernel
-def gain(sigma: float, threshold: float, speed: float, bend: float, period: float) -> float:
-    """Return the joint speed per tip speed [s/m] to use along a singular direction.
+def singular_rate(
+    sigma: float, threshold: float, speed: float, bend: float, acceleration: float, period: float
+) -> float:
+    """Return the joint speed ``y`` along a singular direction that follows the tip speed ``speed``.
 
-    It is ``1/sigma`` far from the singularity. Below ``threshold`` (``s0``) the gain falls to zero with
-    ``sigma``: the joints never run faster than ``speed/s0`` and the tip gets the fraction ``(sigma/s0)²`` of
-    what was asked:
+    It is ``speed / sigma`` far from the singularity. Below ``threshold`` (``s0``) the gain falls to zero
+    with ``sigma``:
 
-        ``gain = sigma / max(sigma², s0², 2 T |speed * bend|)``.
+        ``y = speed * sigma / max(sigma², s0², 2 T |speed * bend|)``,
 
-    ``bend`` [m/s²] is the second derivative of the tip along this direction, so ``d sigma/dt = bend * y`` for
-    joint speed ``y``. The last term keeps a step towards the singularity from crossing it (Gauss-Newton
-    neglects exactly this curvature): without it an arm pulled beyond its reach flips its elbow to and fro.
+    so the joints never run faster than ``speed / s0``, and the tip gets the fraction ``(sigma / s0)²`` of
+    what was asked.
 
-    A motion *away* from it (``speed * bend > 0``) gets at least the gain of ``s0/4``; else an arm that was
-    pulled at its boundary for long would stick there when it is called back, and then lurch. The floor fades
-    in with ``bend`` over ``s0 / 0.1 s``, so that a direction without curvature (a wrist singularity) has
-    none.
+    ``bend`` [m/s²] is the second derivative of the tip along this direction, so ``d sigma/dt = bend * y``. A
+    step *towards* the singularity (``speed * bend < 0``) must not cross it, or an arm that is pulled beyond
+    its reach flips its elbow to and fro: hence the last term, the curvature that Gauss-Newton neglects; and
+    ``y`` stays below the speed that can still be braked over the way that is left, ``sigma / |bend|``, as at
+    the end of a joint's range.
+
+    A motion *away* from it gets at least the gain of ``s0/4``; else an arm that was pulled at its boundary
+    for long would stick there when it is called back, and then lurch. The floor fades in with ``bend`` over
+    ``s0 / 0.1 s``, so that a direction without curvature (a wrist singularity) has none.
+
+    Args:
+        sigma: Singular value [m/s].
+        threshold: ``s0`` [m/s].
+        speed: Tip speed asked in this direction [m/s].
+        bend: See above.
+        acceleration: Largest change of ``y`` [1/s] that the joints allow [1/s²].
+        period: Tick ``T`` [s].
     """
     square = max(sigma * sigma, threshold * threshold)
     if speed * bend < 0.0:
-        return sigma / max(square, -2.0 * period * speed * bend)
+        rate = sigma * abs(speed) / max(square, -2.0 * period * speed * bend)
+        left = sigma / abs(bend)
+        rate = min(rate, acceleration * (math.sqrt(period * period + 2.0 * left / acceleration) - period))
+        return math.copysign(rate, speed)
     floor = 0.25 * min(threshold, 0.1 * abs(bend)) if speed * bend > 0.0 else 0.0
-    return max(sigma, floor) / square
+    return speed * max(sigma, floor) / square

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinematics._numba import kernel
-from kinematics.singular import curvature, decompose, gain
+from kinematics.joint_bounds import ACCELERATION, SPEED
+from kinematics.singular import curvature, decompose, singular_rate
 
 Array = NDArray[np.float64]
 
@@ -93,11 +94,71 @@ def _add_null_motion(
 
 
 @kernel
+def _reach(
+    scaled: Array,
+    exact: NDArray[np.bool_],
+    y_target: Array,
+    v_prev: Array,
+    qd_max: Array,
+    a: Array,
+    period: float,
+    y_reach: Array,
+) -> int:
+    """Go as far as the accelerations allow on the straight line to the wanted speeds.
+
+    Returns the limiting joint, or -1.
+
+    The exact rows come first: with little acceleration left over, the line would correct them too slowly (a
+    shaft drifts off its trocar by the curvature of its path). The line therefore starts at the smallest
+    change of the last speeds that gives the exact rows what they want.
+    """
+    m, n = scaled.shape
+    start, allowed = np.empty(n), np.empty(n)
+    limiting = -1
+    for j in range(n):
+        start[j] = v_prev[j] / qd_max[j]
+        allowed[j] = a[j] * period / qd_max[j]
+        if abs(y_target[j] - start[j]) > allowed[j]:
+            limiting = j
+    if limiting < 0:
+        for j in range(n):
+            y_reach[j] = y_target[j]
+        return -1
+    before = start.copy()
+    # Kaczmarz sweeps with joints weighed by their acceleration: two rows across a shaft are nearly
+    # orthogonal.
+    for _ in range(8 if exact.any() else 0):
+        for i in range(m):
+            if not exact[i]:
+                continue
+            missing = square = 0.0
+            for j in range(n):
+                missing += scaled[i, j] * (y_target[j] - start[j])
+                square += (scaled[i, j] * allowed[j]) ** 2
+            for j in range(n):
+                start[j] += missing / max(square, 1e-300) * scaled[i, j] * allowed[j] ** 2
+    first = 1.0
+    for j in range(n):
+        first = min(first, allowed[j] / max(abs(start[j] - before[j]), 1e-300))
+    part = 1.0 if first >= 1.0 else 0.0
+    for j in range(n):
+        start[j] = before[j] + first * (start[j] - before[j])
+        change = y_target[j] - start[j]
+        room = allowed[j] - (start[j] - before[j]) if change > 0.0 else allowed[j] + (start[j] - before[j])
+        if abs(change) * part > room:
+            part, limiting = max(0.0, room) / abs(change), j
+    for j in range(n):
+        y_reach[j] = start[j] + part * (y_target[j] - start[j])
+    return limiting
+
+
+@kernel
 def track(
     jacobian: Array,
     task: Array,
     scale: Array,
     angular: NDArray[np.bool_],
+    exact: NDArray[np.bool_],
     error: Array,
     feedforward: Array,
     v_prev: Array,
@@ -132,6 +193,7 @@ def track(
         task: ``P``, shape ``(m, 6)``: task rows as combinations of the tip twist.
         scale: Metres per unit of each row, shape ``(m,)``.
         angular: Which rows are rotations, shape ``(m,)``.
+        exact: Which rows come first where accelerations are limited, shape ``(m,)``.
         error: Desired minus commanded, shape ``(m,)`` [m, rad].
         feedforward: Motion of the desired pose in this tick, shape ``(m,)`` [m, rad].
         v_prev: Last joint velocity, shape ``(n,)``.
@@ -144,7 +206,7 @@ def track(
         braking: Fraction of ``a`` that the braking profile uses, in (0, 1].
         catch_up_m_s: Highest tip speed used to reduce an error [m/s].
         catch_up_rad_s: The same for rotation [rad/s].
-        threshold: ``s0`` of `kinematics.singular.gain` [m/s].
+        threshold: ``s0`` of `kinematics.singular.singular_rate` [m/s].
         rows: Result ``P J``, shape ``(m, n)``.
         left: Result, see `kinematics.singular.decompose`.
         right: Result, see `kinematics.singular.decompose`.
@@ -201,15 +263,16 @@ def track(
         for k in range(m):
             speed += left[i, k] * scale[k] * wanted[k]
         speed /= period
+        slowest = 1e-300
+        for j in range(n):
+            velocity[j] = right[i, j] * qd_max[j]
+            slowest = max(slowest, abs(velocity[j]) / a[j])
+        curvature(jacobian, velocity, bend)
         curved = 0.0
-        if sigma[i] < 3.0 * threshold:
-            for j in range(n):
-                velocity[j] = right[i, j] * qd_max[j]
-            curvature(jacobian, velocity, bend)
-            for k in range(m):
-                for axis in range(6):
-                    curved += left[i, k] * scale[k] * task[k, axis] * bend[axis]
-        rate = gain(sigma[i], threshold, speed, curved, period) * speed
+        for k in range(m):
+            for axis in range(6):
+                curved += left[i, k] * scale[k] * task[k, axis] * bend[axis]
+        rate = singular_rate(sigma[i], threshold, speed, curved, braking / slowest, period)
         along = before_along = 0.0
         for j in range(n):
             y[j] += right[i, j] * rate
@@ -233,7 +296,7 @@ def track(
         if room >= qd_max[j] and abs(y[j]) * slow > 1.0:
             slow, slow_joint = 1.0 / abs(y[j]), j
     if slow_joint >= 0:
-        joint_active[slow_joint] = 2
+        joint_active[slow_joint] = SPEED
     for k in range(m):
         moved = 0.0
         for j in range(n):
@@ -244,16 +307,7 @@ def track(
     if n > m:
         _add_null_motion(y_target, null, null_before, qd_max, a, period)
 
-    # Acceleration limits: go as far as they allow on the straight line to the wanted speeds.
-    part, part_joint = 1.0, -1
-    for j in range(n):
-        change = abs(y_target[j] - v_prev[j] / qd_max[j])
-        allowed = a[j] * period / qd_max[j]
-        if change * part > allowed:
-            part, part_joint = allowed / change, j
-    if part_joint >= 0:
-        joint_active[part_joint] = 3
-    for j in range(n):
-        before = v_prev[j] / qd_max[j]
-        y_reach[j] = before + part * (y_target[j] - before) if part < 1.0 else y_target[j]
+    limiting = _reach(scaled, exact, y_target, v_prev, qd_max, a, period, y_reach)
+    if limiting >= 0:
+        joint_active[limiting] = ACCELERATION
     return smallest
