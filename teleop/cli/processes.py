@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from teleop.config import ConfigError, Session, load_session
 from teleop.config.errors import suggest
+from teleop.supervisor import announce_ready
 
 T = TypeVar("T")
 
@@ -43,12 +44,11 @@ def run_controller(
     overrides: tuple[str, ...],
     seconds: float,
     json_file: Path | None,
-    on_ready: Callable[[], None] | None = None,
 ) -> int:
     """The controller; writes its summary when it ends."""
     from teleop.controller.process import run_controller_process
 
-    summary = run_controller_process(_prepare(path, overrides), seconds=seconds, on_ready=on_ready)
+    summary = run_controller_process(_prepare(path, overrides), seconds=seconds, on_ready=announce_ready)
     text = json.dumps(summary, indent=2)
     if json_file is None:
         print(text)
@@ -63,7 +63,6 @@ def run_arm(
     name: str | None,
     overrides: tuple[str, ...],
     seconds: float,
-    on_ready: Callable[[], None] | None = None,
 ) -> int:
     """One simulated arm driver."""
     from teleop.controller.build import place_arm
@@ -80,8 +79,9 @@ def run_arm(
         arm=place_arm(entry, spec),
         spec=entry.sim,
         endpoint=session.endpoint(entry.name, entry.endpoint),
-        on_ready=on_ready,
+        on_ready=announce_ready,
         seconds=seconds or None,
+        realtime=session.spec.loop.realtime,
     )
 
 
@@ -91,7 +91,6 @@ def run_one_master(
     name: str | None,
     overrides: tuple[str, ...],
     seconds: float,
-    on_ready: Callable[[], None] | None = None,
 ) -> int:
     """One master."""
     from teleop.masters.process import run_master
@@ -115,6 +114,8 @@ def run_one_master(
         name=entry.name,
         source=make_source(source, beside),
         endpoint=session.endpoint(entry.name, entry.endpoint),
-        on_ready=on_ready,
+        start_timeout_s=source.start_timeout_s,
+        on_ready=announce_ready,
         seconds=seconds or None,
+        realtime=session.spec.loop.realtime,
     )

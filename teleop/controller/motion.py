@@ -7,6 +7,8 @@ kinematics found and the gate certified together with the stop after it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -127,14 +129,14 @@ class Motion:
         feedforward = pose_difference(p_world, quat_world_xyzw, self._p_desired, self._quat_desired)
         self._p_desired[:] = p_world
         self._quat_desired[:] = quat_world_xyzw
-        self.asked_m = float(np.linalg.norm(error[:3] + feedforward[:3]))
+        self.asked_m = math.hypot(*(error[:3] + feedforward[:3]).tolist())
         rows = self._rows()
         stop_velocity(self.v, self._a, self._period_s, self._stop_v)
         result = self._solve(error, feedforward, rows)
         self._note(result, rows)
-        before = self.p_world_tip.copy()
+        before = self.p_world_tip.tolist()
         self._commit(self._gated(result.v))
-        self.sent_m = float(np.linalg.norm(self.p_world_tip - before))
+        self.sent_m = math.dist(self.p_world_tip.tolist(), before)
 
     def _solve(self, error: Array, feedforward: Array, scene_rows: SceneRows | None) -> IKResult:
         """One QP: the scene's rows first, so that their indices stay, then the trocar's."""
@@ -159,6 +161,10 @@ class Motion:
             stop_v=self._stop_v,
             task=task,
         )
+
+    def behind(self, q_measured: Array) -> float:
+        """Distance between commanded and measured tip, m: ``|J (q_measured - q)|``, to first order."""
+        return math.hypot(*(self._state.jacobian[:3] @ (q_measured - self.q)).tolist())
 
     def clearance(self) -> dict[str, float]:
         """Smallest clearance to each fixture, m, of the last command but one."""
@@ -198,8 +204,8 @@ class Motion:
         self.ledger.append(LedgerLine(certificate.fixture, "unsafe", certificate.body, 0.0))
 
     def _note(self, result: IKResult, rows: SceneRows | None) -> None:
-        for who, lost in zip(LIMITERS, result.lost, strict=True):
-            by_m = float(np.linalg.norm(lost[:3]))
+        lost = result.lost[:, :3]
+        for who, by_m in zip(LIMITERS, np.sqrt(np.einsum("ij,ij->i", lost, lost)).tolist(), strict=True):
             if who != "rows" and by_m > _NOTABLE_M:
                 self.ledger.append(LedgerLine(who, "limited", "tip", by_m))
         if rows is None:

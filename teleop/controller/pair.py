@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -85,7 +87,7 @@ class Pair:
     def _aligned(self) -> bool:
         if self.mapping.spec.orientation != "aligned" or not self.hand.seen:
             return True
-        tolerance = np.deg2rad(self.mapping.spec.alignment_tolerance_deg)
+        tolerance = math.radians(self.mapping.spec.alignment_tolerance_deg)
         return self.mapping.misalignment(self.hand.quat_xyzw, self.motion.quat_world_tip_xyzw) <= tolerance
 
     def engage(self) -> Reason:
@@ -175,10 +177,5 @@ class Pair:
             hand_age_ns=self.hand.age_ns,
             master_stamp_ns=self.hand.fresh_stamp_ns if self.machine.state is Teleop.FOLLOWING else 0,
             round_trip_ns=self.link.round_trip_ns,
-            tracking_error_m=self._tracking_error() if streaming else 0.0,
+            tracking_error_m=self.motion.behind(self.link.q) if streaming else 0.0,
         )
-
-    def _tracking_error(self) -> float:
-        """Distance between the commanded and the measured tip, m."""
-        measured = self.arm.forward(self.link.q)
-        return float(np.linalg.norm(measured[:3, 3] - self.motion.p_world_tip))

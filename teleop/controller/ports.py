@@ -15,7 +15,7 @@ from teleop.controller.types import (
 from teleop.safety.states import Teleop
 from teleop.wire.endpoints import Participant
 from teleop.wire.estop import EstopReceiver
-from teleop.wire.messages import Event, MeasuredCp, MeasuredJs, Reply, ServoCf, ServoJp, Telemetry
+from teleop.wire.messages import Event, MeasuredCp, MeasuredJs, Reply, Request, ServoCf, ServoJp, Telemetry
 from teleop.wire.requests import Incoming, RequestClient, RequestServer
 from teleop.wire.sockets import Context, NewestSubscriber, Publisher
 from teleop.wire.streams import Role
@@ -118,12 +118,12 @@ class Ports:
 
     def receive(self, now_ns: int) -> ControllerInputs:
         """Everything that came since the last tick."""
-        requests = []
+        requests: list[tuple[int, Request]] = []
         while len(requests) < 16 and (incoming := self._requests.receive()) is not None:
             self._last_token += 1
             self._waiting[self._last_token] = incoming
             requests.append((self._last_token, incoming.request))
-        estops = []
+        estops: list[tuple[str, str]] = []
         while len(estops) < 16 and (estop := self._estop.receive()) is not None:
             estops.append((estop.source, estop.why))
         return ControllerInputs(

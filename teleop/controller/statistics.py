@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,8 +48,8 @@ class RunStatistics:
     def __init__(self, pairs: Sequence[Pair]) -> None:
         """Nothing has happened yet."""
         self._pairs = tuple(pairs)
-        self._states: Counter[str] = Counter()
-        self._reasons: Counter[str] = Counter()
+        self._states: defaultdict[str, float] = defaultdict(float)
+        self._reasons: defaultdict[str, float] = defaultdict(float)
         self._clearance: dict[str, float] = {}
         self._tracking = Series()
         self._round_trip = Series()

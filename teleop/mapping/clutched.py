@@ -12,12 +12,11 @@ bumpless by construction; there is no other way to change a parameter.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
-from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul, quat_to_matrix
+from kinematics.pose import quat_conj, quat_log, quat_mul, quat_to_matrix
+from teleop.mapping.kernel import desired_orientation, desired_position
 from teleop.mapping.spec import MAX_SCALE, MappingSpec, RegistrationSpec
 
 Array = npt.NDArray[np.float64]
@@ -57,7 +56,9 @@ class ClutchedMapping:
         self._R_wm = quat_to_matrix(self._quat_wm)
         self._quat_handle_tip = np.asarray(registration.quat_handle_tip_xyzw)
 
-    def reference(self, p_master: Array, quat_master_xyzw: Array, p_world: Array, quat_world_xyzw: Array) -> None:
+    def reference(
+        self, p_master: Array, quat_master_xyzw: Array, p_world: Array, quat_world_xyzw: Array
+    ) -> None:
         """Tie the hand as it is to the tip as it is, and start the ramp. Moves nothing.
 
         Args:
@@ -96,8 +97,10 @@ class ClutchedMapping:
         self.scale = self.scale if scale is None else scale
         self.rotation_scale = self.rotation_scale if rotation_scale is None else rotation_scale
 
-    def set_registration(self, p_master: Array, quat_master_xyzw: Array, registration: RegistrationSpec) -> None:
-        """Change how the master's frame stands in the world, from the hand's present pose on. Moves nothing."""
+    def set_registration(
+        self, p_master: Array, quat_master_xyzw: Array, registration: RegistrationSpec
+    ) -> None:
+        """Change how the master stands in the world, from the hand's present pose on. Moves nothing."""
         self._rereference(p_master, quat_master_xyzw)
         self._register(registration)
 
@@ -120,18 +123,19 @@ class ClutchedMapping:
         ramping = self._ramp < 1.0
         if ramping:
             self._ramp = min(1.0, self._ramp + dt / self.spec.ramp_s)
-        self.p_world[:] = self._p_world0 + (self._ramp * self.scale) * (self._R_wm @ (p_master - self._p_master0))
-        if self.spec.orientation == "locked":
-            if ramping:
-                self._rereference(p_master, quat_master_xyzw)
-            return
-        quat_turn = quat_mul(quat_master_xyzw, quat_conj(self._quat_master0))
-        if quat_turn[3] < 0.0:
-            quat_turn = -quat_turn
-        turn_world = self._R_wm @ quat_log(quat_turn)
-        scaled = quat_exp((self._ramp * self.rotation_scale) * turn_world)
-        self.quat_world_xyzw[:] = quat_mul(scaled, self._quat_world0)
-        self.quat_world_xyzw /= math.sqrt(float(self.quat_world_xyzw @ self.quat_world_xyzw))
+        desired_position(
+            self._R_wm, self._ramp * self.scale, p_master, self._p_master0, self._p_world0, self.p_world
+        )
+        turned = 0.0
+        if self.spec.orientation != "locked":
+            turned = desired_orientation(
+                self._R_wm,
+                self._ramp * self.rotation_scale,
+                quat_master_xyzw,
+                self._quat_master0,
+                self._quat_world0,
+                self.quat_world_xyzw,
+            )
         # While the scale still grows each step counts with the scale of its own time.
-        if ramping or float(turn_world @ turn_world) > _REREFERENCE_RAD**2:
+        if ramping or turned > _REREFERENCE_RAD:
             self._rereference(p_master, quat_master_xyzw)

@@ -1,0 +1,170 @@
+"""``trocar run`` and ``trocar demo``: start everything, show what happens, say how it went."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from teleop.cli.operator import Operator
+from teleop.cli.status import live_view, pair_line, print_summary
+from teleop.config import Session, load_session
+from teleop.supervisor import ChildSpec, Outcome, Supervisor
+from teleop.wire.endpoints import Participant
+from teleop.wire.messages import Telemetry
+from teleop.wire.requests import RequestClient
+from teleop.wire.sockets import Context, QueueSubscriber, open_context
+from teleop.wire.streams import Role
+
+_PLAIN_EVERY_S = 2.0
+_RESTARTS = 5
+
+
+def _children(
+    session: Session, path: Path, overrides: tuple[str, ...], seconds: float, summary_file: Path
+) -> list[ChildSpec]:
+    """Arms first, then masters, then the controller: they are stopped in the reverse of that order."""
+    sets = tuple(word for override in overrides for word in ("--set", override))
+
+    def command(*words: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", "teleop", *words, *sets)
+
+    children = []
+    restarts = _RESTARTS if session.spec.operator.restart else 0
+    for kind in ("arm", "master"):
+        for pair in session.spec.pairs:
+            entry = pair.arm if kind == "arm" else pair.master
+            if not entry.external:
+                alone = command(kind, str(path), "--name", entry.name)
+                children.append(ChildSpec(f"{kind} {entry.name}", alone, restarts=restarts))
+    lead = command("controller", str(path), "--json", str(summary_file), "--seconds", repr(seconds))
+    children.append(ChildSpec("controller", lead, leads=True))
+    return children
+
+
+class Watch:
+    """Follows the controller's telemetry: feeds the operator and the screen."""
+
+    def __init__(self, context: Context, session: Session, console: Console, live: Live | None) -> None:
+        """Connect to the controller, which need not be there yet."""
+        own = Participant(Role.CONTROLLER, "controller", session.controller_endpoint)
+        self._telemetry = QueueSubscriber(context, own.channel("telemetry"), Telemetry)
+        client = RequestClient(context, own.channel("request"))
+        self._operator = Operator(client) if session.spec.operator.auto else None
+        self._console = console
+        self._live = live
+        self.newest: Telemetry | None = None
+        self._rate_hz = 0.0
+        self._counted = (time.monotonic(), 0)
+        self._printed_s = time.monotonic()
+        self._said: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Catch up with the telemetry and show it."""
+        while (message := self._telemetry.receive()) is not None:
+            self.newest = message
+        now_s = time.monotonic()
+        if self.newest is None:
+            return
+        since_s, tick = self._counted
+        if now_s - since_s >= 1.0:
+            self._rate_hz = (self.newest.tick - tick) / (now_s - since_s)
+            self._counted = (now_s, self.newest.tick)
+        if self._operator is not None:
+            self._operator.look(self.newest, now_s)
+        notice = self._operator.refusal if self._operator is not None else ""
+        if self._live is not None:
+            self._live.update(live_view(self.newest, self._rate_hz, notice))
+        else:
+            self._print_plainly(self.newest, now_s)
+
+    def _print_plainly(self, telemetry: Telemetry, now_s: float) -> None:
+        """Without a terminal: a line when the state of a pair changes, and one every two seconds."""
+        due = now_s - self._printed_s >= _PLAIN_EVERY_S
+        for pair in telemetry.pairs:
+            state = f"{pair.teleop_state} {pair.reason}"
+            if due or self._said.get(pair.pair) != state:
+                self._said[pair.pair] = state
+                self._printed_s = now_s
+                self._console.print(f"{pair.pair}: {pair_line(pair)}", highlight=False, soft_wrap=True)
+
+
+def run_session(
+    path: Path,
+    *,
+    overrides: tuple[str, ...],
+    seconds: float,
+    json_file: Path | None,
+    private_runtime_dir: bool = False,
+) -> int:
+    """Run a session to its end.
+
+    Args:
+        path: the session's TOML file.
+        overrides: ``key=value`` settings.
+        seconds: how long the controller runs, s; 0 until Ctrl-C.
+        json_file: where the summary goes as JSON.
+        private_runtime_dir: use sockets of its own, so that several may run on one machine.
+
+    Returns:
+        0 done, 1 a process failed or a command was in a forbidden region.
+    """
+    console = Console()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trocar-")))
+        if private_runtime_dir:
+            overrides = (*overrides, f"runtime_dir={json.dumps(str(scratch))}")
+        session = load_session(path, overrides)
+        session.runtime_dir.mkdir(parents=True, exist_ok=True)
+        summary_file = scratch / "summary.json"
+        children = _children(session, path, overrides, seconds, summary_file)
+        console.print("starting; the first start on a machine compiles for about a minute", highlight=False)
+        context = stack.enter_context(open_context())
+        live = stack.enter_context(Live(console=console, transient=True)) if console.is_terminal else None
+        watch = Watch(context, session, console, live)
+        supervisor = Supervisor(
+            children, say=lambda text: console.print(text, highlight=False, soft_wrap=True)
+        )
+        outcome = supervisor.run(on_tick=watch.look, every_s=0.05)
+        summary = _read_summary(summary_file)
+        if live is not None:
+            live.stop()
+        return _close(console, outcome, summary, watch.newest, json_file)
+
+
+def _read_summary(path: Path) -> dict[str, Any] | None:
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return loaded
+
+
+def _close(
+    console: Console,
+    outcome: Outcome,
+    summary: dict[str, Any] | None,
+    last: Telemetry | None,
+    json_file: Path | None,
+) -> int:
+    """Print and write the summary; the exit status."""
+    console.print(outcome.reason, highlight=False)
+    if summary is None:
+        console.print("The controller left no summary: it did not end by itself.", highlight=False)
+        if last is not None:
+            console.print(f"Its last word: tick {last.tick}, {last.state}", highlight=False)
+            for pair in last.pairs:
+                console.print(f"{pair.pair}: {pair_line(pair)}", highlight=False)
+        return outcome.status or 1
+    print_summary(console, summary)
+    if json_file is not None:
+        json_file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        console.print(f"summary written to {json_file}", highlight=False)
+    return 1 if outcome.status or summary["violations"] else 0
