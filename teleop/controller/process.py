@@ -18,7 +18,7 @@ from teleop.controller.rehearsal import rehearse
 from teleop.controller.statistics import RunStatistics
 from teleop.controller.telemetry import telemetry
 from teleop.loop.realtime import FIFO_PRIORITY, format_grants, make_realtime
-from teleop.loop.schedule import Schedule
+from teleop.loop.schedule import CONTROLLER_PHASE_S, Schedule
 from teleop.loop.timing import LoopSummary, Timing
 from teleop.wire.sockets import new_session, open_context
 
@@ -49,7 +49,8 @@ class ControllerLoop:
         """Everything is built and open; only the clock is missing."""
         self.controller = controller
         self.ports = ports
-        self.schedule = Schedule(RATE_HZ, spin_s=session.spec.loop.spin_us * 1e-6)
+        spin_s = session.spec.loop.spin_us * 1e-6
+        self.schedule = Schedule(RATE_HZ, spin_s=spin_s, phase_s=CONTROLLER_PHASE_S)
         self.timing = Timing(STAGES)
         self.statistics = RunStatistics(controller.pairs)
         self._compute_us = 0.0

@@ -12,6 +12,9 @@ from collections.abc import Callable
 SPIN_MAX_S = 150e-6
 """The kernel throttles a real-time process that never sleeps; more spinning than this is refused."""
 
+MASTER_PHASE_S, CONTROLLER_PHASE_S, ARM_PHASE_S = 0.0, 250e-6, 650e-6
+"""Phases on one host: a sample is there when the controller's tick begins, its command when the arm's does."""
+
 
 class Schedule:
     """Waits for deadlines and counts what happened at them.
@@ -31,6 +34,7 @@ class Schedule:
         rate_hz: float,
         *,
         spin_s: float = SPIN_MAX_S,
+        phase_s: float | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -40,6 +44,9 @@ class Schedule:
             rate_hz: deadlines a second.
             spin_s: how long before a deadline to stop sleeping and watch the clock, 0 to 150 us. A spin tail
                 takes the wake-up latency out of the lateness, at the price of that much processor time.
+            phase_s: put the deadlines this long after the full periods of the clock. Processes of one host
+                share the clock: a chain of them in staggered phases passes a sample on within one period,
+                and they do not wake up at once. Left out, the first deadline is one period after the start.
             clock: monotonic clock in ns.
             sleep: sleeps for seconds. ``time.sleep`` is ``clock_nanosleep`` on an absolute monotonic deadline
                 since Python 3.11, and wakes as early as a direct call.
@@ -53,6 +60,7 @@ class Schedule:
             raise ValueError(f"a spin tail of {spin_s} s is outside 0 to {SPIN_MAX_S} s")
         self.period_ns = round(1e9 / rate_hz)
         self._spin_ns = round(spin_s * 1e9)
+        self._phase_ns = None if phase_s is None else round(phase_s * 1e9)
         self._on_time_ns = self.period_ns // 4
         self._clock = clock
         self._sleep = sleep
@@ -60,7 +68,10 @@ class Schedule:
 
     def start(self) -> None:
         """Begin now: the next tick is due in one period, and all counts are zero."""
-        self.deadline_ns = self._clock()
+        now = self._clock()
+        if self._phase_ns is not None:
+            now -= (now - self._phase_ns) % self.period_ns
+        self.deadline_ns = now
         self.lateness_ns = 0
         self.ticks = self.skipped = self.overruns = self.on_time = 0
 

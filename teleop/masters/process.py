@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from teleop.loop.realtime import FIFO_PRIORITY, make_realtime
-from teleop.loop.schedule import Schedule
+from teleop.loop.schedule import MASTER_PHASE_S, Schedule
 from teleop.masters.source import HandSource
 from teleop.wire.endpoints import Participant
 from teleop.wire.messages import MeasuredCp, ServoCf, Signal
@@ -76,7 +76,7 @@ def run_master(
     for note in source.notes:
         say(f"{name}: {note}")
     participant = Participant(Role.MASTER, name, endpoint)
-    schedule = Schedule(rate_hz, spin_s=0.0)
+    schedule = Schedule(rate_hz, spin_s=0.0, phase_s=MASTER_PHASE_S)
     for t_s in _WARM_UP_S:
         source.sample(t_s)
     with (

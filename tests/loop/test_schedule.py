@@ -187,3 +187,14 @@ def test_the_real_clock_holds_the_rate() -> None:
     )
     assert schedule.ticks + schedule.skipped == pytest.approx(elapsed / 1e6, abs=1.5)
     assert np.median(lateness) < 0.5 * MS
+
+
+@pytest.mark.parametrize("start_ns", [0, 1, 250_000, 999_999, 12_345_678_901])
+def test_with_a_phase_every_deadline_lies_that_long_after_a_full_period_of_the_clock(start_ns: int) -> None:
+    fake = FakeTime()
+    fake.now_ns = start_ns
+    schedule = Schedule(1000.0, phase_s=250e-6, clock=fake.clock, sleep=fake.sleep)
+    for _ in range(3):
+        schedule.wait()
+        assert schedule.deadline_ns % MS == 250 * US
+    assert 2 * MS < schedule.deadline_ns - start_ns <= 3 * MS

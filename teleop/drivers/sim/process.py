@@ -17,7 +17,7 @@ from teleop.drivers.requests import OPS
 from teleop.drivers.sim.arm import SimArm
 from teleop.drivers.sim.spec import SimArmSpec
 from teleop.loop.realtime import FIFO_PRIORITY, make_realtime
-from teleop.loop.schedule import Schedule
+from teleop.loop.schedule import ARM_PHASE_S, Schedule
 from teleop.loop.timing import Timing
 from teleop.wire.endpoints import Participant
 from teleop.wire.estop import EstopReceiver
@@ -182,7 +182,7 @@ def run_sim_arm(
     with open_context() as context, ExitStack() as stack, _stop_on_signals() as stop:
         server = SimArmServer(context, stack, name, arm, spec, endpoint)
         timing = Timing(_STAGES, capacity=_TIMING_CAPACITY)
-        schedule = Schedule(spec.rate_hz, spin_s=0.0)
+        schedule = Schedule(spec.rate_hz, spin_s=0.0, phase_s=ARM_PHASE_S)
         if on_ready is not None:
             on_ready()
         if realtime:
