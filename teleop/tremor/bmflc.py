@@ -1,4 +1,4 @@
-"""Band-limited multiple Fourier linear combiner: a fixed grid of sinusoids, weighted by LMS or a Kalman filter.
+"""Band-limited multiple Fourier linear combiner: a fixed grid of sinusoids with LMS or Kalman weights.
 
 K. C. Veluvolu, W. T. Latt, W. T. Ang, Double adaptive bandlimited multiple Fourier linear combiner for
 real-time estimation/filtering of physiological tremor, Biomed. Signal Process. Control 5:37, 2010 (LMS);

@@ -54,7 +54,7 @@ class OneEuroSpec(_Base):
 
     kind: Literal["one_euro"] = "one_euro"
     min_cutoff_hz: Positive = 1.0
-    beta_hz_s_m: Annotated[float, Field(ge=0.0)] = 1000.0
+    beta_hz_s_m: Annotated[float, Field(ge=0.0)] = 5000.0
     derivative_cutoff_hz: Positive = 1.0
     lever_m: Positive = 0.1
 
@@ -69,7 +69,7 @@ class NotchSpec(_Base):
 
     kind: Literal["notch"] = "notch"
     frequencies_hz: Annotated[tuple[TremorHz, ...], Field(min_length=1, max_length=8)] = (8.5, 11.0)
-    quality: Annotated[float, Field(ge=0.2, le=50.0)] = 1.5
+    quality: Annotated[float, Field(ge=0.2, le=50.0)] = 4.0
 
 
 class WflcSpec(_Base):
@@ -92,7 +92,7 @@ class WflcSpec(_Base):
     weight_step: Positive = 5e-3
     frequency_step: Positive = 2e-2
     cancel_step: Positive = 1e-2
-    bias_step: Positive = 2e-2
+    bias_step: Positive = 1e-2
 
     @field_validator("band_hz")
     @classmethod
@@ -128,7 +128,7 @@ class BmflcSpec(_BandSpec):
     """
 
     kind: Literal["bmflc"] = "bmflc"
-    step: Positive = 2e-3
+    step: Positive = 3e-3
 
 
 class BmflcKfSpec(_BandSpec):
@@ -139,7 +139,7 @@ class BmflcKfSpec(_BandSpec):
     """
 
     kind: Literal["bmflc_kf"] = "bmflc_kf"
-    walk_ratio: Positive = 1.0
+    walk_ratio: Positive = 0.02
 
 
 class KalmanBankSpec(_Base):

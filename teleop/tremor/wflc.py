@@ -1,16 +1,17 @@
 """Weighted-frequency Fourier linear combiner: tracks one tremor frequency and cancels it.
 
-C. N. Riviere, R. S. Rader, N. V. Thakor, Adaptive cancelling of physiological tremor for improved precision in
-microsurgery, IEEE Trans. Biomed. Eng. 45(7):839, 1998, doi 10.1109/10.686791. Two combiners in parallel share
-the frequency. The tracker sees the band-passed signal ``b``; the canceller sees the signal ``s`` itself, so
-that the band-pass costs no phase. With the running phase ``phi``, ``h_r = sin(r phi)``, ``h_{M+r} = cos(r phi)``:
+C. N. Riviere, R. S. Rader, N. V. Thakor, Adaptive cancelling of physiological tremor for improved precision
+in microsurgery, IEEE Trans. Biomed. Eng. 45(7):839, 1998, doi 10.1109/10.686791. Two combiners in parallel
+share the frequency. The tracker sees the band-passed signal ``b``; the canceller sees the signal ``s``, so
+that the band-pass costs no phase. With the running phase ``phi`` and ``h_r = sin(r phi)``,
+``h_{M+r} = cos(r phi)``:
 
     e = b - sum w_i h_i,   w_i <- w_i + 2 mu e h_i
     omega <- omega + mu_0 e sum_r r (w_r h_{M+r} - w_{M+r} h_r) / sum w_i^2
     y = s - c - sum v_i h_i,   v_i <- v_i + 2 mu_c y h_i,   c <- c + 2 mu_b y,   output = s - sum v_i h_i
 
-``c`` is the paper's bias weight against slow motion. The update of ``omega`` is normalised by the power of the
-weights, unlike the paper's, so that its speed does not depend on the tremor's amplitude or unit.
+``c`` is the paper's bias weight against slow motion. Unlike the paper's, the update of ``omega`` is
+normalised by the power of the weights, so that its speed does not depend on the tremor's amplitude or unit.
 """
 
 from __future__ import annotations

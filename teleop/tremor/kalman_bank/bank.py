@@ -10,7 +10,7 @@ from teleop.tremor.kalman_bank.kernel import advance, turn_factors
 from teleop.tremor.kalman_bank.table import GainTable
 
 READ_PERIOD_S = 0.016
-"""How often the spectrum is read; the gain slides at every sample."""
+"""How often the spectrum is read and the gain moved."""
 
 
 class KalmanBank:
@@ -20,6 +20,8 @@ class KalmanBank:
         state: the observer, shape (k, n), each row [p, v, a, s_1, c_1, ...] in m, m/s, m/s^2 (or rad).
         gain: gain in use, shape (k, n).
         reading: what the tracker last read, shape (k, 4); see :data:`~.tracker.READING`.
+        followed: what the gain is for, shape (k, 4); see :data:`~.tracker.FOLLOWED`.
+        blend: how much of the measurement is let through, 0 to 1, shape (k,).
     """
 
     def __init__(self, table: GainTable, axes: int, tracks: bool) -> None:
@@ -36,15 +38,18 @@ class KalmanBank:
         self._bin_decay = np.full(self._bins.size, half_width)
         self._rates = np.array([half_width, 1.0 / tracker.ENERGY_TIME_S, 1.0 / tracker.SLIDE_TIME_S])
         self._read_every = max(1, round(READ_PERIOD_S / model.period_s))
+        self._share = -np.expm1(-self._read_every * model.period_s / tracker.SLIDE_TIME_S)
         self._wide = np.tile(table.wide, (axes, 1))
         self._nominal = self._turns(model.period_s)
         self.state = np.zeros((axes, n))
         self.shadow = np.zeros((axes, n))
         self.gain = self._wide.copy()
-        self.target = self._wide.copy()
+        self.timid = np.zeros(axes)
+        self.blend = np.zeros(axes)
         self.tones = np.zeros((axes, self._bins.size, 2))
         self.energy = np.zeros((axes, self._bins.size))
         self.reading = np.zeros((axes, tracker.READING))
+        self.followed = np.zeros((axes, tracker.FOLLOWED))
         self.age = 0
 
     def start(self, x: Array) -> None:
@@ -53,7 +58,9 @@ class KalmanBank:
             state[:] = 0.0
             state[:, 0] = x
         self.gain[:] = self._wide
-        self.target[:] = self._wide
+        self.timid[:] = 0.0
+        self.blend[:] = 0.0
+        self.followed[:] = 0.0
         self.tones[:] = 0.0
         self.energy[:] = 0.0
         self.reading[:] = 0.0
@@ -68,7 +75,7 @@ class KalmanBank:
         else:
             periods, turns = dt / period, self._turns(dt)
         advance(
-            self.state, self.shadow, self.gain, self.target, self._wide, self.table.starting,
+            self.state, self.shadow, self.gain, self.timid, self.blend, self._wide, self.table.starting,
             self.tones, self.energy, turns[0], turns[1], x, dt, periods, self.age, self._rates, out,
         )  # fmt: skip
         if self.tracks and self.age % self._read_every == 0:
@@ -85,17 +92,12 @@ class KalmanBank:
         self.tones[:] = np.einsum("ij,jbc->ibc", jacobian, self.tones)
 
     def _follow(self) -> None:
-        table = self.table
+        t = self.table
         tracker.read_spectrum(self.energy, self._bins, self._weight, self.reading)
-        tracker.choose_gains(
-            self.reading,
-            table.main_hz,
-            table.offset_hz,
-            table.single,
-            table.pair,
-            table.fallback,
-            self.target,
-        )
+        if self.age < t.starting.shape[0]:
+            return
+        tracker.follow(self.reading, self._share, self.followed, self.timid)
+        tracker.look_up(self.followed, t.main_hz, t.offset_hz, t.single, t.pair, t.wide, self.gain)
 
     def _turns(self, dt: float) -> tuple[Array, Array]:
         bank, bins = np.empty((self._bank_hz.size, 2)), np.empty((self._bins.size, 2))

@@ -111,7 +111,7 @@ def riccati(A: Array, C: Array, Q: Array, r: float) -> Array:
             return np.asarray(P)
     raise TrocarError(
         f"the Riccati equation of the tremor bank did not settle in 2^{MOST_DOUBLINGS} samples "
-        f"(r = {r:g} m^2); check that noise, jerk and tremor levels are positive and the bank's frequencies distinct"
+        f"(r = {r:g} m^2); check that noise, jerk and tremor are positive and the frequencies distinct"
     )
 
 

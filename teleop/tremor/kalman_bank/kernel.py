@@ -1,4 +1,4 @@
-"""The compiled heart of the Kalman bank: observer, spectrum, gain sliding; all axes in one call."""
+"""The compiled heart of the Kalman bank: observer, shadow and spectrum of all axes in one call."""
 
 from __future__ import annotations
 
@@ -76,19 +76,12 @@ def listen(tones: Array, energy: Array, turns: Array, heard: Array, admit: float
 
 
 @kernel
-def slide(gain: Array, target: Array, share: float) -> None:
-    """Move the gain (k, n) towards the target by ``share`` of the way, 0 to 1."""
-    for axis in range(gain.shape[0]):
-        for j in range(gain.shape[1]):
-            gain[axis, j] += share * (target[axis, j] - gain[axis, j])
-
-
-@kernel
 def advance(
     state: Array,
     shadow: Array,
     gain: Array,
-    target: Array,
+    timid: Array,
+    blend: Array,
     wide: Array,
     starting: Array,
     tones: Array,
@@ -104,14 +97,17 @@ def advance(
 ) -> None:
     """One sample through everything: the sliding observer, its static shadow, and the spectrum it hears.
 
-    The shadow keeps the wide gain for ever. What it does not believe to be voluntary, ``y - p_shadow``, feeds
-    the spectrum; so the tracker never listens to its own decisions.
+    The output turns to the measurement itself when the tracker finds motion of 3 to 6 Hz: blending outputs
+    keeps every observer stable, which blending gains would not. The shadow keeps the wide gain. What it does
+    not believe to be voluntary, ``y - p_shadow``, feeds the spectrum; so the tracker never listens to its own
+    decisions.
 
     Args:
         state: the observer, (k, n).
         shadow: the static observer, (k, n).
-        gain: gain in use, (k, n); slides to ``target``, (k, n).
-        target: see :mod:`teleop.tremor.kalman_bank.tracker`.
+        gain: gain in use, (k, n).
+        timid: how much of the filter to give up, 0 to 1, (k,).
+        blend: how much is given up now, (k,); slides to ``timid``.
         wide: the shadow's gain, (k, n).
         starting: gains of the first samples, (c, n).
         tones: (k, b, 2).
@@ -122,8 +118,8 @@ def advance(
         dt: s.
         periods: ``dt`` over the nominal period.
         age: samples since the start; 0 was the first.
-        rates: how fast the spectrum admits, energy forgets and the gain slides, 1/s, (3,).
-        out: the voluntary position, (k,).
+        rates: how fast the spectrum admits, the energy forgets and the blend slides, 1/s, (3,).
+        out: the voluntary position, or as much of the measurement as ``blend`` says, (k,).
     """
     axes = y.size
     if age < starting.shape[0]:
@@ -132,11 +128,12 @@ def advance(
         observe(state, gain, bank_turns, y, dt, periods)
         observe(shadow, gain, bank_turns, y, dt, periods)
     else:
-        slide(gain, target, -np.expm1(-rates[2] * dt))
         observe(state, gain, bank_turns, y, dt, periods)
         observe(shadow, wide, bank_turns, y, dt, periods)
     admit = -np.expm1(-rates[0] * dt)
     forget = -np.expm1(-rates[1] * dt)
+    slide = -np.expm1(-rates[2] * dt)
     for axis in range(axes):
         listen(tones[axis], energy[axis], bin_turns, y[axis] - shadow[axis, 0], admit, forget)
-        out[axis] = state[axis, 0]
+        blend[axis] += slide * (timid[axis] - blend[axis])
+        out[axis] = state[axis, 0] + blend[axis] * (y[axis] - state[axis, 0])

@@ -37,16 +37,11 @@ FLAT_BAND_HZ = (6.4, 13.6)
 FLOOR_SHARE = 0.01
 """Share spread over the whole bank, so that no oscillator ever has a gain of nothing."""
 
-FALLBACK_JERK = 170.0
-FALLBACK_TREMOR = 0.02
-FALLBACK_NOISE = 0.1
-"""The fallback believes in this much more jerk density, tremor and noise variance: nearly transparent, because motion of 3 to 6 Hz cannot be told from intent."""
-
 START_SECONDS = 1.0
 """How long the starting gains last: about what the bank needs to know the tremor's phase."""
 
 START_SPREAD = (1e4, 0.3, 3.0)
-"""Standard deviations before the first sample: position over the tremor, velocity (m/s), acceleration (m/s^2)."""
+"""Standard deviations before the first sample: position over tremor, velocity (m/s), acceleration (m/s^2)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +55,6 @@ class GainTable:
         single: gains for one peak, shape (a, n).
         pair: gains for two peaks, shape (a, 2 d, n): second peak above first, then below.
         wide: gain before anything is known, shape (n,).
-        fallback: the nearly transparent gain, shape (n,).
         starting: gains of the first samples after a reset, shape (c, n).
     """
 
@@ -70,7 +64,6 @@ class GainTable:
     single: Array
     pair: Array
     wide: Array
-    fallback: Array
     starting: Array
 
     def response(self, gain: Array, frequency_hz: Array) -> Array:
@@ -99,7 +92,6 @@ def gain_table(spec: KalmanBankSpec, rate_hz: float) -> GainTable:
         single=np.array([gain((f, 1.0)) for f in main]),
         pair=np.array([[gain((f, 1.0), (f + d, SECOND_POWER)) for d in both] for f in main]),
         wide=steady_gain(model, jerk, spread, noise),
-        fallback=steady_gain(model, FALLBACK_JERK * jerk, FALLBACK_TREMOR * spread, FALLBACK_NOISE * noise),
         starting=starting_gains(
             model,
             jerk,

@@ -2,8 +2,10 @@
 
 The bins of a leaky Fourier transform (:func:`teleop.tremor.kalman_bank.kernel.listen`) hear what the static
 observer does not believe to be voluntary. The strongest bin is the main peak, the strongest local maximum one
-to three hertz away the second one. The gain wanted is interpolated in the table between the neighbours of
-both; the kernel slides the gain in use there slowly, which hides every jump of this choice.
+to three hertz away the second one.
+
+What is read may jump; what is followed slides. The gain always comes out of one cell of the table, since a
+straight line between the gains of two distant tremors passes through unstable observers.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ SLIDE_TIME_S = 0.2
 LOW_BAND_HZ = (3.0, 5.3)
 TREMOR_BAND_HZ = (6.0, 15.5)
 FALLBACK_RATIO = (0.45, 1.5)
-"""Energy of the low band over that of the tremor band: at the first value the gain begins to turn to the
-fallback, at the second it has. Tremor of 6 Hz and above stays below 0.3; of 5 Hz it is above 2."""
+"""Energy of the low band over that of the tremor band: at the first value the filter begins to let the hand
+through, at the second it does. Tremor of 6 Hz and above stays below 0.3; of 5 Hz it is above 2."""
 
 SECOND_RATIO = (0.08, 0.20)
 """Height of the second peak over the main one: where it begins to count, and where it counts fully. The skirt
@@ -36,8 +38,14 @@ SECOND_REACH_HZ = (1.0, 3.2)
 POOL = 0.5
 """How much of the axes' mean spectrum counts beside an axis' own: a still axis learns from the others."""
 
+JUMP_HZ = 0.8
+"""A second peak that moves further at once is a new one: the old one fades out first."""
+
 READING = 4
 """What is read of an axis: main peak (Hz), second peak (Hz), height ratio, low-band ratio."""
+
+FOLLOWED = 4
+"""What is followed: main peak (Hz), offset of the second (Hz), its share (0 to 1), trust in both (0 to 1)."""
 
 
 def bins_hz() -> Array:
@@ -99,44 +107,69 @@ def read_spectrum(energy: Array, bins: Array, weight: Array, reading: Array) -> 
 
 
 @kernel
-def choose_gains(
-    reading: Array,
-    main_hz: Array,
-    offset_hz: Array,
-    single: Array,
-    pair: Array,
-    fallback: Array,
-    target: Array,
-) -> None:
-    """Interpolate the gain each axis wants.
+def follow(reading: Array, share: float, followed: Array, timid: Array) -> None:
+    """Move what is followed towards what was read.
 
     Args:
-        reading: of :func:`read_spectrum`, shape (k, 4); a silent axis keeps its target.
+        reading: of :func:`read_spectrum`, shape (k, 4); a silent axis moves nothing.
+        share: of the way, 0 to 1.
+        followed: main peak, second's offset (Hz), the second's share, trust; (k, 4), updated. Trust 0 means
+            that nothing was followed yet.
+        timid: receives how much of the filter to give up, 0 to 1, shape (k,).
+    """
+    for axis in range(reading.shape[0]):
+        main = reading[axis, 0]
+        if main == 0.0:
+            continue
+        now = followed[axis]
+        offset = reading[axis, 1] - main
+        two = ramp(reading[axis, 2], SECOND_RATIO[0], SECOND_RATIO[1])
+        if now[3] == 0.0:
+            now[0] = main
+            now[1] = offset
+        now[0] += share * (main - now[0])
+        other = abs(offset - now[1]) > JUMP_HZ
+        if other and now[2] < 0.05:
+            now[1] = offset
+            other = False
+        if other:
+            two = 0.0
+        else:
+            now[1] += share * (offset - now[1])
+        now[2] += share * (two - now[2])
+        now[3] += share * (1.0 - now[3])
+        timid[axis] = 0.0
+        if reading[axis, 3] > 0.0:
+            timid[axis] = ramp(np.log(reading[axis, 3]), np.log(FALLBACK_RATIO[0]), np.log(FALLBACK_RATIO[1]))
+
+
+@kernel
+def look_up(
+    followed: Array, main_hz: Array, offset_hz: Array, single: Array, pair: Array, wide: Array, gain: Array
+) -> None:
+    """Interpolate each axis' gain in the table.
+
+    Args:
+        followed: see :func:`follow`, shape (k, 4); an axis without trust keeps the wide gain.
         main_hz: see :class:`~teleop.tremor.kalman_bank.table.GainTable`, as the next four.
         offset_hz: ditto.
         single: ditto.
         pair: ditto.
-        fallback: ditto.
-        target: receives the gains, shape (k, n).
+        wide: ditto.
+        gain: receives the gains, shape (k, n).
     """
-    for axis in range(reading.shape[0]):
-        if reading[axis, 0] == 0.0:
-            continue
-        i, u = cell(main_hz, reading[axis, 0])
-        apart = reading[axis, 1] - reading[axis, 0]
-        j, w = cell(offset_hz, abs(apart))
-        if apart < 0.0:
+    for axis in range(followed.shape[0]):
+        main, offset, two, trust = followed[axis]
+        i, u = cell(main_hz, main)
+        j, w = cell(offset_hz, abs(offset))
+        if offset < 0.0:
             j += offset_hz.size
-        two = ramp(reading[axis, 2], SECOND_RATIO[0], SECOND_RATIO[1])
-        timid = 0.0
-        if reading[axis, 3] > 0.0:
-            timid = ramp(np.log(reading[axis, 3]), np.log(FALLBACK_RATIO[0]), np.log(FALLBACK_RATIO[1]))
-        for m in range(target.shape[1]):
+        for m in range(gain.shape[1]):
             one = (1.0 - u) * single[i, m] + u * single[i + 1, m]
             below = (1.0 - w) * pair[i, j, m] + w * pair[i, j + 1, m]
             above = (1.0 - w) * pair[i + 1, j, m] + w * pair[i + 1, j + 1, m]
             bold = (1.0 - two) * one + two * ((1.0 - u) * below + u * above)
-            target[axis, m] = (1.0 - timid) * bold + timid * fallback[m]
+            gain[axis, m] = (1.0 - trust) * wide[m] + trust * bold
 
 
 @kernel
