@@ -95,12 +95,16 @@ class Admission:
             return Reject.SEQ
         if not command.ttl_ms > 0.0 or command.ttl_ms == np.inf:
             return Reject.AGE
-        self._passage.update(now_ns, command.stamp_ns)
         if self._shared_clock:
             age_ns = now_ns - command.stamp_ns
         else:
+            self._passage.update(now_ns, command.stamp_ns)
             age_ns = self._passage.age_ns(now_ns, command.stamp_ns)
-        return None if -_FUTURE_NS <= age_ns < command.ttl_ms * 1e6 else Reject.AGE
+        if not -_FUTURE_NS <= age_ns < command.ttl_ms * 1e6:
+            return Reject.AGE
+        if self._shared_clock:  # only now: a wrong stamp must not shift what is due when
+            self._passage.update(now_ns, command.stamp_ns)
+        return None
 
     def numbers(self, command: ServoJp) -> Reject | None:
         """Are the numbers ones this arm can live with, the stop that the command fixes included?

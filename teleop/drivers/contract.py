@@ -182,7 +182,9 @@ class ArmContract:
         if not self.setpoint.at_rest:
             return "the arm still runs out its stop; ask again when is_busy is false"
         if self.state is State.DISABLED:
-            self.setpoint.rest_at(np.clip(self._q_measured, self.limits.q_min, self.limits.q_max))
+            if not np.isfinite(self._q_measured).all():
+                return f"the measured position {self._q_measured.tolist()} is not finite"
+            self.setpoint.rest_at(self._q_measured)
         self._begin(now_ns)
         return ""
 

@@ -112,6 +112,15 @@ def test_a_command_is_executed_until_its_ttl_and_not_after() -> None:
     assert arm.contract.rejected == {Reject.AGE: 1}
 
 
+def test_a_stamp_from_the_future_does_not_shift_when_later_commands_are_due() -> None:
+    arm = armed()
+    q = arm.cruise(np.array([1.0, 0.0]), 50, 0.2) + np.array([0.002, 0.0])
+    arm.send(stamp_ns=arm.now_ns + 10**12)
+    arm.send(q=q.tolist(), qd=[1.0, 0.0], stop_s=0.2)
+    assert arm.contract.rejected == {Reject.AGE: 1}
+    np.testing.assert_array_equal(arm.contract.setpoint.q, q)
+
+
 def test_across_hosts_age_is_counted_from_the_quickest_passage() -> None:
     arm = armed(shared_clock=False)
     offset = -5_000_000_000  # the controller's clock is five seconds behind

@@ -135,6 +135,17 @@ def test_disabled_needs_enable_and_starts_where_the_arm_is() -> None:
     np.testing.assert_array_equal(arm.contract.setpoint.q, measured)
 
 
+def test_enable_starts_where_the_arm_was_measured_and_refuses_what_is_no_position() -> None:
+    arm = armed()
+    arm.silence(200)
+    arm.now_ns += MS
+    arm.contract.tick(arm.now_ns, np.array([np.nan, 0.0]))
+    assert "not finite" in arm.ask("enable").error
+    arm.contract.tick(arm.now_ns, np.array([1.1, 0.2]))  # pushed by hand, beyond its limit
+    assert arm.ask("enable").ok
+    np.testing.assert_array_equal(arm.contract.setpoint.q, [1.1, 0.2])
+
+
 def test_enable_waits_a_tenth_of_a_second_for_the_first_command() -> None:
     arm = armed()
     arm.silence(98)
@@ -246,6 +257,14 @@ def test_homing_moves_smoothly_needs_no_stream_and_keeps_the_lease() -> None:
     assert (np.abs(np.diff(velocity, axis=0) / PERIOD_S) <= LIMITS.qdd_max * 1.001).all()
     arm.send(q=[HOME[0] + 0.001, HOME[1]])
     assert arm.contract.setpoint.q[0] == HOME[0] + 0.001
+
+
+def test_a_controller_that_streams_before_homing_is_refused_but_not_disarmed() -> None:
+    arm = armed(is_homed=False)
+    for _ in range(300):
+        arm.send()
+    assert arm.contract.state == "ENABLED"
+    assert arm.contract.rejected == {"not_homed": 300}
 
 
 def test_commands_are_refused_while_homing() -> None:
