@@ -68,6 +68,38 @@ def test_a_sphere_that_stands_still_at_first_is_not_taken_for_one_that_stays(
     check(arm, q, dq / max(np.linalg.norm(dq), 1e-9) * 10.0**exponent)
 
 
+def test_the_bound_is_reached_by_two_hinges_on_one_axis() -> None:
+    """So none of its second-order terms can be left out.
+
+    A slide along y carries two hinges about z and a sphere 0.3 m away along x. The hinges turn by w together,
+    the slide cancels the velocity at first: speed(t) = 2 (0.3 m) w sin(w t / 2), which tends to 0.3 m w^2 at
+    t = 1.
+    """
+    turns = {"type": "revolute", "q_min_rad": -1, "q_max_rad": 1, "qd_max_rad_s": 1, "home_rad": 0}
+    turns |= {"qdd_max_rad_s2": 1, "qddd_max_rad_s3": 1}
+    slides = {"type": "prismatic", "q_min_m": -1, "q_max_m": 1, "qd_max_m_s": 1, "home_m": 0}
+    slides |= {"qdd_max_m_s2": 1, "qddd_max_m_s3": 1}
+    ball = {"frame": "second", "from_m": [0.3, 0, 0], "to_m": [0.3, 0, 0], "radius_m": 0.01}
+    data = {
+        "name": "carousel",
+        "chain": {"kind": "dh", "convention": "modified"},
+        "joints": [
+            {"name": "slide", "dh": {"alpha_deg": -90, "a_m": 0}, **slides},
+            {"name": "first", "dh": {"alpha_deg": 90, "a_m": 0, "d_m": 0}, **turns},
+            {"name": "second", "dh": {"alpha_deg": 0, "a_m": 0, "d_m": 0}, **turns},
+        ],
+        "tool": {"name": "none"},
+        "bodies": [{"name": "ball", "capsules": [ball]}],
+    }
+    arm = ArmModel.from_spec(ArmSpec.model_validate(data))
+    w = 0.1
+    dq = np.array([-0.3 * w, 0.3 * w, 0.7 * w])
+    check(arm, np.zeros(3), dq)
+    last = 2.0 * 0.3 * w * np.sin(w / 2)
+    np.testing.assert_allclose(bound(arm, np.zeros(3), dq), 0.3 * w**2, rtol=1e-12)
+    assert last > 0.999 * 0.3 * w**2
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_long_step_is_bounded_by_the_reach_of_every_joint(name: str) -> None:
     """However long the step: no more than the sum of |dq_k| times the way from joint k along the hinges."""
