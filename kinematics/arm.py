@@ -13,7 +13,7 @@ from kinematics import chain as kernels
 from kinematics.bodies import Bodies
 from kinematics.build import build_bodies, build_chain, build_limits
 from kinematics.description import JawLimits, Rcm, frozen
-from kinematics.errors import ModelError, ShapeError
+from kinematics.errors import KinematicsError, ModelError, ShapeError
 from kinematics.limits import JointLimits
 from kinematics.pose import Array, inverse
 from kinematics.serial import SerialChain
@@ -233,8 +233,12 @@ class ArmModel:
         """Centres of the body spheres in world at ``q (n,)``, written to ``out (m, 3)`` and returned.
 
         Leaves the :class:`ArmState` alone, so that the gate can walk along a path with it.
+
+        Raises:
+            ShapeError: q or out has the wrong shape.
         """
         self._copy(q, self._path_q)
+        _check_out(out, self._state.centers.shape)
         kernels.sphere_centers(*self._path_arguments, out)
         return out
 
@@ -248,8 +252,17 @@ class ArmModel:
             state: what the last :meth:`at` returned; its ``q`` is where the path starts.
             dq: ``(n,)`` joint step [rad] or [m].
             out: ``(m,)`` written and returned.
+
+        Raises:
+            ShapeError: dq or out has the wrong shape.
+            KinematicsError: the state belongs to another arm.
         """
+        if state is not self._state:
+            raise KinematicsError(
+                f"travel: the state does not belong to arm {self.name!r}; pass what its at() returned"
+            )
         self._copy(dq, self._dq)
+        _check_out(out, (self.bodies.count,))
         kernels.travel(
             self._dq,
             self._prismatic,
@@ -292,3 +305,9 @@ class ArmModel:
                 f"(at most {RCM_ON_SHAFT_M * 1e3:g} mm is allowed); the nearest point of the shaft is "
                 f"[{p[0]:.9f}, {p[1]:.9f}, {p[2]:.9f}]"
             )
+
+
+def _check_out(out: Array, shape: tuple[int, ...]) -> None:
+    # The kernels do not check bounds: a short array would be written past its end.
+    if out.shape != shape:
+        raise ShapeError(f"out: expected shape {shape} for the arm's spheres, got {out.shape}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pinocchio as pin
 import pytest
 
-from kinematics import ArmModel, ArmSpec, KinematicsError, ModelError, ShapeError
+from kinematics import ArmModel, ArmSpec, KinematicsError, ModelError, ShapeError, chain
 from kinematics.pose import rotation_exp, rotation_log, transform
 
 ARMS = Path(__file__).parents[2] / "configs" / "arms"
@@ -145,6 +146,57 @@ def test_a_joint_vector_of_the_wrong_shape_is_refused_and_the_joints_are_named(
         psm.travel(psm.at(psm.home), wrong, np.empty(64))
     with pytest.raises(ShapeError, match=r"q: expected shape \(6,\)"):
         psm.forward(wrong)
+
+
+def test_an_output_of_the_wrong_shape_is_refused_before_anything_is_written(psm: ArmModel) -> None:
+    state = psm.at(psm.home)
+    m = psm.bodies.count
+    for shape in ((m - 1, 3), (m, 2), (m,)):
+        with pytest.raises(ShapeError, match=rf"out: expected shape \({m}, 3\)"):
+            psm.sphere_centers(psm.home, np.empty(shape))
+    with pytest.raises(ShapeError, match=rf"out: expected shape \({m},\)"):
+        psm.travel(state, np.zeros(6), np.empty(m - 1))
+
+
+def test_a_state_of_another_arm_is_refused(psm: ArmModel) -> None:
+    other = ArmModel.from_spec(ArmSpec.from_toml(ARMS / "ur5e.toml"))
+    with pytest.raises(KinematicsError, match="does not belong to arm 'psm_lnd_400006'"):
+        psm.travel(other.at(other.home), np.zeros(6), np.empty(psm.bodies.count))
+
+
+def test_nothing_compiles_after_construction(psm: ArmModel) -> None:
+    """Whatever kind of array the caller has: the kernels always get the model's own."""
+    compiled = [len(k.signatures) for k in (chain.evaluate, chain.sphere_centers, chain.travel)]
+    out, lengths = np.empty((psm.bodies.count, 3)), np.empty(psm.bodies.count)
+    read_only = psm.home
+    strided = np.zeros(12)[::2]
+    for q in (read_only, strided, np.zeros(6, dtype=np.float32), np.zeros(6, dtype=int)):
+        psm.travel(psm.at(q), q, lengths)
+        psm.sphere_centers(q, out)
+    assert compiled == [len(k.signatures) for k in (chain.evaluate, chain.sphere_centers, chain.travel)]
+
+
+def test_the_calls_of_a_tick_are_cheap(arm: ArmModel) -> None:
+    """Medians; the bounds are ten times what two shared cores need, so that only a change of kind fails."""
+    q = arm.home.copy()
+    out, lengths = np.empty((arm.bodies.count, 3)), np.empty(arm.bodies.count)
+    state = arm.at(q)
+    calls = {
+        "at": (lambda: arm.at(q), 40e-6),
+        "sphere_centers": (lambda: arm.sphere_centers(q, out), 20e-6),
+        "travel": (lambda: arm.travel(state, q, lengths), 30e-6),
+    }
+    for name, (call, bound) in calls.items():
+        seconds = []
+        for _ in range(2000):
+            start = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - start)
+        p50, p99 = np.percentile(seconds, [50, 99])
+        print(
+            f"{arm.name}, {arm.bodies.count} spheres, {name}: p50 {p50 * 1e6:.1f} us, p99 {p99 * 1e6:.1f} us"
+        )
+        assert p50 < bound
 
 
 def test_a_base_placement_that_is_not_rigid_is_refused() -> None:
