@@ -222,3 +222,38 @@ def test_ordinary_jitter_makes_no_judder(phase: float) -> None:
     )
     assert runs < 0.1
     assert runs < 0.5 * waits
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), late_us=st.sampled_from([20, 100, 400]), phase=st.floats(0.0, 1.0))
+def test_no_jitter_makes_the_driver_refuse_motion_at_the_velocity_limit(
+    seed: int, late_us: int, phase: float
+) -> None:
+    """Loops that skip what they cannot meet, as ours do: late by any amount, but never in a burst."""
+    random = np.random.default_rng(seed)
+
+    def wake_ups(origin: float) -> list[int]:
+        times, due = [], origin
+        while due < 450 * MS:
+            now = due + random.exponential(late_us * 1e3)
+            times.append(int(now))
+            due += MS * (1 + int((now - due) // MS))
+        return times
+
+    arm = armed()
+    start = arm.now_ns
+    sent = [(t, t + int(random.exponential(100_000))) for t in wake_ups(0.0)]
+    newest = -1
+    for now in wake_ups(phase * MS):
+        arrived = [k for k, (_, arrival) in enumerate(sent) if arrival <= now and k > newest]
+        commands = []
+        if arrived:
+            newest = arrived[-1]
+            command = arm.command(stamp_ns=start + sent[newest][0], stop_s=0.1)
+            command.seq = newest
+            command.q = ((newest + 1) * PERIOD_S * LIMITS.qd_max).tolist()
+            command.qd = LIMITS.qd_max.tolist()
+            commands = [command]
+        arm.tick(*commands, ns=start + now - arm.now_ns)
+    assert not arm.contract.rejected
+    assert arm.contract.executed > 250
