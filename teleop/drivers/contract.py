@@ -253,6 +253,7 @@ class ArmContract:
     def _hold(self, command: ServoJp, now_ns: int) -> None:
         """Nothing to move; but a controller that lives, and from PAUSED it engages again."""
         self._admission.heard(command, now_ns)
+        self.setpoint.forget_way()
         self._came(command, now_ns)
         if self.state is State.PAUSED and self.setpoint.at_rest:
             self._begin(now_ns)
@@ -306,6 +307,7 @@ class ArmContract:
         self._enter(State.ENABLED, "")
         self._watchdog.start(now_ns)
         self._admission.rest()
+        self.setpoint.forget_way()
 
     def _enter(self, state: State, reason: str) -> None:
         self.state, self.reason = state, reason[:_MAX_REASON]

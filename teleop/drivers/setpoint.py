@@ -50,6 +50,7 @@ class Setpoint:
         self.qd = np.zeros_like(self.q)
         self.reference = self.q.copy()
         self._line(self.q, self.qd, 0.0, 0)
+        self.forget_way()
 
     def _line(self, q: Array, v: Array, stop_s: float, start_ns: int) -> None:
         self._q0, self._v0 = np.array(q, dtype=float), np.array(v, dtype=float)
@@ -58,11 +59,16 @@ class Setpoint:
     def command(self, q: Array, v: Array, stop_s: float, due_ns: int) -> None:
         """Execute a command that was admitted and was due at ``due_ns``, at or before the next advance."""
         self._line(q, v, stop_s if v.any() else 0.0, due_ns)
+        self._from = self._q0
 
     @property
     def covered(self) -> tuple[Array, Array]:
         """Least and greatest position, (n,) each, of the way from the last command to the reference."""
-        return np.minimum(self._q0, self.reference), np.maximum(self._q0, self.reference)
+        return np.minimum(self._from, self.reference), np.maximum(self._from, self.reference)
+
+    def forget_way(self) -> None:
+        """The way covered starts anew at the reference: what comes next must start where the arm is."""
+        self._from = self.reference.copy()
 
     def brake(self, now_ns: int) -> None:
         """Stop on the same line as the last command, but as fast as the driver can: for an emergency stop.

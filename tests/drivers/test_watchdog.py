@@ -99,6 +99,26 @@ def test_paused_is_also_left_by_enable() -> None:
     assert arm.contract.state == "ENABLED"
 
 
+@pytest.mark.parametrize("way_back", ["hold", "hold after paused", "enable after paused"])
+def test_after_a_rest_motion_starts_where_the_arm_is_not_where_it_was_commanded_last(way_back: str) -> None:
+    arm, q = moving(0.05)
+    if way_back != "hold":
+        arm.silence(60)
+    if way_back == "enable after paused":
+        assert arm.ask("enable").ok
+        arm.tick()
+    else:
+        for _ in range(60):
+            arm.send(mode="HOLD")
+    assert arm.contract.state == "ENABLED"
+    stands = arm.contract.setpoint.q.copy()
+    arm.send(q=q.tolist())
+    assert arm.contract.rejected == {"step": 1}
+    np.testing.assert_array_equal(arm.contract.setpoint.q, stands)
+    arm.send(q=(stands + 0.9 * LIMITS.qd_max * PERIOD_S).tolist())
+    assert arm.contract.rejected == {"step": 1}
+
+
 def test_a_sender_that_ignores_paused_is_disabled() -> None:
     arm, _ = moving(0.01)
     arm.silence(25)
