@@ -246,7 +246,8 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
     for pair in spec.pairs:
         try:
             profile = find_profile("arms", pair.arm.profile, path.parent)
-            arms.append(validate(ArmSpec, read_toml(profile), profile))
+            arm: ArmSpec = validate(ArmSpec, read_toml(profile), profile)
+            arms.append(arm.relative_to(profile.parent))
         except ConfigError as error:
             mistakes.extend(error.mistakes)
         try:
