@@ -243,6 +243,8 @@ def test_no_jitter_makes_the_driver_refuse_motion_at_the_velocity_limit(
     arm = armed()
     start = arm.now_ns
     sent = [(t, t + int(random.exponential(100_000))) for t in wake_ups(0.0)]
+    speed = np.clip((np.arange(len(sent)) - 20) / 30, 0.0, 1.0)
+    way = np.cumsum(speed) * PERIOD_S
     newest = -1
     for now in wake_ups(phase * MS):
         arrived = [k for k, (_, arrival) in enumerate(sent) if arrival <= now and k > newest]
@@ -251,8 +253,10 @@ def test_no_jitter_makes_the_driver_refuse_motion_at_the_velocity_limit(
             newest = arrived[-1]
             command = arm.command(stamp_ns=start + sent[newest][0], stop_s=0.1)
             command.seq = newest
-            command.q = ((newest + 1) * PERIOD_S * LIMITS.qd_max).tolist()
-            command.qd = LIMITS.qd_max.tolist()
+            command.q, command.qd = (
+                (way[newest] * LIMITS.qd_max).tolist(),
+                (speed[newest] * LIMITS.qd_max).tolist(),
+            )
             commands = [command]
         arm.tick(*commands, ns=start + now - arm.now_ns)
     assert not arm.contract.rejected
