@@ -155,7 +155,6 @@ def _close(
     json_file: Path | None,
 ) -> int:
     """Print and write the summary; the exit status."""
-    console.print(outcome.reason, highlight=False)
     if summary is None:
         console.print("The controller left no summary: it did not end by itself.", highlight=False)
         if last is not None:

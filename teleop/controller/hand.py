@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul
+from teleop.controller._hand_kernels import carry, observe, turned_by
 from teleop.safety.age import Age, AgePolicy, Passage
 from teleop.tremor import PoseFilter
 from teleop.wire.messages import MeasuredCp
@@ -101,16 +101,14 @@ class Hand:
         self._raw_quat = np.array([0.0, 0.0, 0.0, 1.0])
         self._out_p = np.zeros(3)
         self._out_quat = np.array([0.0, 0.0, 0.0, 1.0])
-        self._velocity = np.zeros(3)
-        self._turn_rate = np.zeros(3)
+        self._twist = np.zeros(6)
         self._passage.reset()
         self.filter.reset()
 
     def replace_filter(self, pose_filter: PoseFilter) -> None:
         """Use another tremor filter from the next sample on."""
         self.filter = pose_filter
-        self._velocity[:] = 0.0
-        self._turn_rate[:] = 0.0
+        self._twist[:] = 0.0
 
     def update(self, sample: MeasuredCp | None, now_ns: int) -> None:
         """Take in what came since the last tick and bring the pose to ``now_ns``."""
@@ -127,9 +125,7 @@ class Hand:
         self.age = self.policy.classify(self.age_ns)
         if self.age > Age.FRESH:
             self.good_run = 0
-        ahead = _DECAY_S * (1.0 - math.exp(-max(0, self.age_ns) * 1e-9 / _DECAY_S))
-        self.p[:] = self._out_p + ahead * self._velocity
-        self.quat_xyzw[:] = quat_mul(quat_exp(ahead * self._turn_rate), self._out_quat)
+        carry(self._out_p, self._out_quat, self._twist, self.age_ns * 1e-9, _DECAY_S, self.p, self.quat_xyzw)
 
     def _refuse(self, sample: MeasuredCp) -> str:
         """Why this sample cannot be believed, or an empty string."""
@@ -157,10 +153,8 @@ class Hand:
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 + _BUNCHING_S
         if math.dist(sample.p_m, self._raw_p) > self.spec.speed_max_m_s * elapsed_s:
             return "jump"
-        dot = abs(float(np.dot(sample.quat_xyzw, self._raw_quat))) / math.hypot(*sample.quat_xyzw)
-        if 2.0 * math.acos(min(1.0, dot)) > self.spec.turn_max_rad_s * elapsed_s:
-            return "jump"
-        return ""
+        turn_rad = turned_by(np.array(sample.quat_xyzw), self._raw_quat)
+        return "jump" if turn_rad > self.spec.turn_max_rad_s * elapsed_s else ""
 
     def _admit(self, sample: MeasuredCp, now_ns: int) -> None:
         if self.seen and sample.session != self._session:
@@ -174,17 +168,11 @@ class Hand:
         self._raw_quat /= math.hypot(*sample.quat_xyzw)
         p, quat = self.filter.step(self._raw_p, self._raw_quat, elapsed_s)
         if first:
-            self._velocity[:] = 0.0
-            self._turn_rate[:] = 0.0
+            self._twist[:] = 0.0
+            self._out_p[:] = p
+            self._out_quat[:] = quat
         else:
-            blend = elapsed_s / (elapsed_s + _VELOCITY_SMOOTHING_S)
-            self._velocity += blend * ((p - self._out_p) / elapsed_s - self._velocity)
-            turn = quat_mul(quat, quat_conj(self._out_quat))
-            if turn[3] < 0.0:
-                turn = -turn
-            self._turn_rate += blend * (quat_log(turn) / elapsed_s - self._turn_rate)
-        self._out_p[:] = p
-        self._out_quat[:] = quat
+            observe(p, quat, elapsed_s, _VELOCITY_SMOOTHING_S, self._out_p, self._out_quat, self._twist)
         self._session, self._seq, self._stamp_ns = sample.session, sample.seq, sample.stamp_ns
         self._passage.update(now_ns, sample.stamp_ns)
         self.seen = True

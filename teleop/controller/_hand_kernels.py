@@ -1,0 +1,53 @@
+"""The arithmetic of the hand, compiled: it runs once a tick for each pair."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from kinematics._numba import kernel
+from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul
+
+Array = npt.NDArray[np.float64]
+
+
+@kernel
+def observe(
+    p: Array, quat: Array, elapsed_s: float, smoothing_s: float, p_last: Array, quat_last: Array, twist: Array
+) -> None:
+    """Update the smoothed twist (6,) [m/s, rad/s] with a new pose, and make that pose the last one."""
+    blend = elapsed_s / (elapsed_s + smoothing_s)
+    turn = quat_mul(quat, quat_conj(quat_last))
+    if turn[3] < 0.0:
+        turn = -turn
+    angle = quat_log(turn)
+    for k in range(3):
+        twist[k] += blend * ((p[k] - p_last[k]) / elapsed_s - twist[k])
+        twist[3 + k] += blend * (angle[k] / elapsed_s - twist[3 + k])
+        p_last[k] = p[k]
+    for k in range(4):
+        quat_last[k] = quat[k]
+
+
+@kernel
+def carry(
+    p_last: Array, quat_last: Array, twist: Array, age_s: float, decay_s: float, p: Array, quat: Array
+) -> None:
+    """Bring a pose ``age_s`` forward with a twist that decays: ``p + v tau (1 - exp(-age / tau))``."""
+    ahead = decay_s * (1.0 - math.exp(-max(0.0, age_s) / decay_s))
+    for k in range(3):
+        p[k] = p_last[k] + ahead * twist[k]
+    quat[:] = quat_mul(quat_exp(ahead * twist[3:]), quat_last)
+
+
+@kernel
+def turned_by(quat_a: Array, quat_b: Array) -> float:
+    """Angle between two orientations, rad; neither needs to be of unit length."""
+    dot = aa = bb = 0.0
+    for k in range(4):
+        dot += quat_a[k] * quat_b[k]
+        aa += quat_a[k] * quat_a[k]
+        bb += quat_b[k] * quat_b[k]
+    return 2.0 * math.acos(min(1.0, abs(dot) / math.sqrt(aa * bb)))
