@@ -20,7 +20,7 @@ class KalmanBank:
         state: the observer, shape (k, n), each row [p, v, a, s_1, c_1, ...] in m, m/s, m/s^2 (or rad).
         gain: gain in use, shape (k, n).
         reading: what the tracker last read, shape (k, 4); see :data:`~.tracker.READING`.
-        followed: what the gain is for, shape (k, 4); see :data:`~.tracker.FOLLOWED`.
+        followed: what the gain is for, shape (k, 3); see :data:`~.tracker.FOLLOWED`.
         blend: how much of the measurement is let through, 0 to 1, shape (k,).
     """
 

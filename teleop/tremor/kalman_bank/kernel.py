@@ -128,6 +128,8 @@ def advance(
         observe(state, gain, bank_turns, y, dt, periods)
         observe(shadow, gain, bank_turns, y, dt, periods)
     else:
+        if age == starting.shape[0]:
+            gain[:] = wide
         observe(state, gain, bank_turns, y, dt, periods)
         observe(shadow, wide, bank_turns, y, dt, periods)
     admit = -np.expm1(-rates[0] * dt)

@@ -44,8 +44,8 @@ JUMP_HZ = 0.8
 READING = 4
 """What is read of an axis: main peak (Hz), second peak (Hz), height ratio, low-band ratio."""
 
-FOLLOWED = 4
-"""What is followed: main peak (Hz), offset of the second (Hz), its share (0 to 1), trust in both (0 to 1)."""
+FOLLOWED = 3
+"""What is followed: main peak (Hz), offset of the second (Hz), its share (0 to 1)."""
 
 
 def bins_hz() -> Array:
@@ -113,8 +113,8 @@ def follow(reading: Array, share: float, followed: Array, timid: Array) -> None:
     Args:
         reading: of :func:`read_spectrum`, shape (k, 4); a silent axis moves nothing.
         share: of the way, 0 to 1.
-        followed: main peak, second's offset (Hz), the second's share, trust; (k, 4), updated. Trust 0 means
-            that nothing was followed yet.
+        followed: main peak, second's offset (Hz), the second's share; (k, 3), updated. A main peak of 0 means
+            that nothing was followed yet: then it takes what was read.
         timid: receives how much of the filter to give up, 0 to 1, shape (k,).
     """
     for axis in range(reading.shape[0]):
@@ -124,9 +124,10 @@ def follow(reading: Array, share: float, followed: Array, timid: Array) -> None:
         now = followed[axis]
         offset = reading[axis, 1] - main
         two = ramp(reading[axis, 2], SECOND_RATIO[0], SECOND_RATIO[1])
-        if now[3] == 0.0:
+        if now[0] == 0.0:
             now[0] = main
             now[1] = offset
+            now[2] = two
         now[0] += share * (main - now[0])
         other = abs(offset - now[1]) > JUMP_HZ
         if other and now[2] < 0.05:
@@ -137,7 +138,6 @@ def follow(reading: Array, share: float, followed: Array, timid: Array) -> None:
         else:
             now[1] += share * (offset - now[1])
         now[2] += share * (two - now[2])
-        now[3] += share * (1.0 - now[3])
         timid[axis] = 0.0
         if reading[axis, 3] > 0.0:
             timid[axis] = ramp(np.log(reading[axis, 3]), np.log(FALLBACK_RATIO[0]), np.log(FALLBACK_RATIO[1]))
@@ -150,7 +150,7 @@ def look_up(
     """Interpolate each axis' gain in the table.
 
     Args:
-        followed: see :func:`follow`, shape (k, 4); an axis without trust keeps the wide gain.
+        followed: see :func:`follow`, shape (k, 3); an axis that follows nothing has the wide gain.
         main_hz: see :class:`~teleop.tremor.kalman_bank.table.GainTable`, as the next four.
         offset_hz: ditto.
         single: ditto.
@@ -159,7 +159,10 @@ def look_up(
         gain: receives the gains, shape (k, n).
     """
     for axis in range(followed.shape[0]):
-        main, offset, two, trust = followed[axis]
+        main, offset, two = followed[axis]
+        if main == 0.0:
+            gain[axis] = wide
+            continue
         i, u = cell(main_hz, main)
         j, w = cell(offset_hz, abs(offset))
         if offset < 0.0:
@@ -168,8 +171,7 @@ def look_up(
             one = (1.0 - u) * single[i, m] + u * single[i + 1, m]
             below = (1.0 - w) * pair[i, j, m] + w * pair[i, j + 1, m]
             above = (1.0 - w) * pair[i + 1, j, m] + w * pair[i + 1, j + 1, m]
-            bold = (1.0 - two) * one + two * ((1.0 - u) * below + u * above)
-            gain[axis, m] = (1.0 - trust) * wide[m] + trust * bold
+            gain[axis, m] = (1.0 - two) * one + two * ((1.0 - u) * below + u * above)
 
 
 @kernel
