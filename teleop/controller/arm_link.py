@@ -155,6 +155,9 @@ class ArmLink:
         if not reply.ok:
             self.refusal = f"{op}: {reply.error}"
             self._not_before_ns = now_ns + _RETRY_NS
+            if op != "acquire" and self.state != "ENABLED":
+                # While nothing is commanded a lease lapses by itself; acquire it anew before asking again.
+                self.lease = b""
         elif op == "release":
             self.lease = b""
         elif op == "acquire":

@@ -8,6 +8,7 @@ import numpy as np
 
 from teleop.config.session import RATE_HZ, Session
 from teleop.controller.build import build_controller
+from teleop.controller.controller import Controller
 from teleop.controller.pair import Pair
 from teleop.controller.types import ControllerInputs, PairInputs
 from teleop.safety.states import Teleop
@@ -15,7 +16,7 @@ from teleop.wire.messages import MeasuredCp, MeasuredJs, Reply, Request, Signal
 
 _OWN = bytes(16)
 _PERIOD_NS = round(1e9 / RATE_HZ)
-_TICKS = 400
+_TICKS = 2500
 
 
 class _ObedientArm:
@@ -68,18 +69,21 @@ def _hand(seq: int, now_ns: int) -> MeasuredCp:
     )
 
 
-def rehearse(session: Session) -> None:
-    """Step a throw-away controller through enabling, following, clutching and stopping.
+def play(controller: Controller, ticks: int) -> int:
+    """Step a controller through enabling, following, clutching and pausing on made-up inputs.
 
-    Raises:
-        RuntimeError: it never followed, so the loop would meet code for the first time.
+    Args:
+        controller: a new one; it is of no use afterwards.
+        ticks: how many.
+
+    Returns:
+        In how many of them an arm followed, over all pairs.
     """
-    controller = build_controller(session, _OWN)
     arms = [_ObedientArm(pair) for pair in controller.pairs]
     replies: list[tuple[Reply, ...]] = [() for _ in arms]
-    asked = {2: "enable", 60: "engage", _TICKS - 20: "pause", _TICKS - 2: "get_state"}
+    asked = {2: "enable", 60: "engage", ticks - 20: "pause", ticks - 2: "get_state"}
     followed = 0
-    for tick in range(1, _TICKS):
+    for tick in range(1, ticks):
         now_ns = tick * _PERIOD_NS
         requests = ((tick, Request(id=tick, op=asked[tick])),) if tick in asked else ()
         pairs = tuple(
@@ -92,6 +96,16 @@ def rehearse(session: Session) -> None:
             followed += pair.teleop is Teleop.FOLLOWING
             if pair.command is not None:
                 arms[k].q[:] = pair.command.q
-    if followed < _TICKS // 4:
+    return followed
+
+
+def rehearse(session: Session) -> None:
+    """Run a throw-away controller of the session for a few thousand ticks.
+
+    Raises:
+        RuntimeError: it hardly followed, so the loop would meet code for the first time.
+    """
+    controller = build_controller(session, _OWN)
+    if play(controller, _TICKS) < _TICKS // 4:
         reasons = ", ".join(f"{p.name}: {p.machine.reason.sentence}" for p in controller.pairs)
         raise RuntimeError(f"the rehearsal before the loop did not follow its hand ({reasons})")

@@ -181,6 +181,22 @@ def test_an_arm_that_held_is_enabled_again_by_engage() -> None:
     assert rig.state == ("FOLLOWING", "none")
 
 
+def test_an_arm_that_was_disabled_for_longer_than_its_lease_lives_is_enabled_again() -> None:
+    rig = Rig()
+    rig.bring_up()
+    for _ in range(130):
+        rig.now_ns += MS
+        rig.sim.step(rig.now_ns)
+    assert rig.sim.contract.state.value == "DISABLED"
+    rig.run(1500)
+    assert rig.state == ("IDLE", "arm_not_enabled")
+    assert rig.request("enable").ok
+    rig.run(300)
+    assert rig.request("engage").ok
+    rig.run(100)
+    assert rig.state == ("FOLLOWING", "none")
+
+
 def test_an_arm_that_is_not_where_it_was_commanded_is_a_fault_that_names_the_joint() -> None:
     rig = Rig()
     rig.bring_up()
