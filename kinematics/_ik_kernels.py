@@ -60,6 +60,8 @@ class Workspace(NamedTuple):
     stop: Array  # (n,) velocity of the stop step
     lo: Array  # (n,) box of v
     hi: Array
+    lo_wanted: Array  # (n,) the box that is tried first
+    hi_wanted: Array
     lo_reason: Codes  # (n,)
     hi_reason: Codes
     rows: Array  # (m, n) P J
@@ -75,6 +77,8 @@ class Workspace(NamedTuple):
             stop=np.zeros(n),
             lo=np.zeros(n),
             hi=np.zeros(n),
+            lo_wanted=np.zeros(n),
+            hi_wanted=np.zeros(n),
             lo_reason=np.zeros(n, np.int8),
             hi_reason=np.zeros(n, np.int8),
             rows=np.zeros((m, n)),
@@ -213,6 +217,8 @@ def prepare(
         period,
         work.lo,
         work.hi,
+        work.lo_wanted,
+        work.hi_wanted,
         work.lo_reason,
         work.hi_reason,
     )
@@ -262,7 +268,7 @@ def prepare(
     for j in range(n):
         reach = work.reach[j] * arm.qd_max[j]
         slop = 1e-12 * arm.qd_max[j]
-        inside = inside and work.lo[j] - slop <= reach <= work.hi[j] + slop
+        inside = inside and work.lo_wanted[j] - slop <= reach <= work.hi_wanted[j] + slop
     if inside and meets(buffers.scaled, buffers.bound, kept, work.reach):
         for k in range(m):
             moved = 0.0
@@ -273,8 +279,8 @@ def prepare(
     for j in range(n):
         if joint_active[j] == ACCELERATION:
             joint_active[j] = 0  # the QP aims at the target itself and will say what stops it
-        buffers.lower[j] = work.lo[j] / arm.qd_max[j]
-        buffers.upper[j] = work.hi[j] / arm.qd_max[j]
+        buffers.lower[j] = work.lo_wanted[j] / arm.qd_max[j]
+        buffers.upper[j] = work.hi_wanted[j] / arm.qd_max[j]
     for i in range(kept):
         buffers.lower[n + i] = buffers.bound[i]
     _objective(right, sigma, weight, scale, arm, gains.singular_m_s, work)

@@ -21,7 +21,7 @@ from kinematics.errors import KinematicsError
 from kinematics.ik_gains import IKGains
 from kinematics.ik_result import IKResult, IKStatus
 from kinematics.limits import JointLimits
-from kinematics.relax import least_slack, solve_qp
+from kinematics.relax import MARGIN, least_slack, slack_of_stop, solve_qp
 from kinematics.rows import RowSet
 from kinematics.task import TipTask
 from kinematics.tracking import STAGES
@@ -38,9 +38,7 @@ _MET_TOL = 1e-9
 _LOST_TOL = 1e-9
 """A limiter that took less than this [m or rad per tick] from every task row did not act."""
 
-_RELAXED_MARGIN = 1e-9
-"""Room given to every row of a relaxed QP, so that rounding does not make it infeasible again; scaled
-units."""
+_AS_ASKED, _LEAST_SLACK, _STOP_SLACK = range(3)
 
 _NO_ROWS = np.empty(0, np.int64)
 
@@ -233,25 +231,29 @@ class DifferentialIK:
         work, buffers = self._work, self._buffers
         scaled, size = buffers.scaled[:kept], n + kept
         lower, upper, sense = buffers.lower[:size], buffers.upper[:size], buffers.sense[:size]
-        solves = 0
-        for relax in (False, True):
-            if relax:
+        solves, bound = 0, lower[n:].copy()
+        for attempt in (_AS_ASKED, _LEAST_SLACK, _STOP_SLACK):
+            stop = work.stop / self.limits.qd_max
+            if attempt != _AS_ASKED:
+                lower[:n] = work.lo / self.limits.qd_max
+                upper[:n] = work.hi / self.limits.qd_max
+            if attempt == _LEAST_SLACK:
                 rows = buffers.given[:kept]
                 slack = least_slack(
                     scaled,
-                    buffers.bound[:kept],
+                    bound,
                     given.priority[rows],
                     given.weight[rows],
                     given.max_slack[rows] / (buffers.norm[:kept] * self.period_s),
                     lower[:n],
                     upper[:n],
                     work.target,
-                    work.stop / self.limits.qd_max,
+                    stop,
                     limit,
                 )
-                if slack is None:
-                    break
-                lower[n:] -= slack + _RELAXED_MARGIN
+                lower[n:] = bound - slack - MARGIN
+            elif attempt == _STOP_SLACK:
+                lower[n:] = bound - slack_of_stop(scaled, bound, stop) - MARGIN
             solves += 1
             found = solve_qp(work.hessian, work.linear, scaled, upper, lower, sense, limit)
             if found is not None:

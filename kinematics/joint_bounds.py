@@ -76,6 +76,8 @@ def velocity_box(
     period: float,
     lo: Array,
     hi: Array,
+    lo_wanted: Array,
+    hi_wanted: Array,
     lo_reason: NDArray[np.int8],
     hi_reason: NDArray[np.int8],
 ) -> None:
@@ -83,6 +85,9 @@ def velocity_box(
 
     Position (`brakeable_speed`), speed and acceleration ``v_prev ± a T``. The box always contains
     ``stop_v``: a start outside a limit is left by braking, never by a jump.
+
+    ``lo_wanted`` and ``hi_wanted`` are the box without this widening, wherever a joint can reach that by
+    itself: the stop brakes all joints, and where only one is near the end of its range only that one shall.
     """
     # This tick's command cannot need longer to stop than the last one and one tick of speeding up.
     stop_s = stop_time(v_prev, a, period) + period
@@ -95,6 +100,7 @@ def velocity_box(
         if faster < up:
             up, up_reason = faster, ACCELERATION
         hi[j] = max(up, stop_v[j])
+        hi_wanted[j] = up if up >= v_prev[j] - a[j] * period else hi[j]
         hi_reason[j] = up_reason
 
         down, down_reason = -qd_max[j], SPEED
@@ -105,6 +111,7 @@ def velocity_box(
         if slower > down:
             down, down_reason = slower, ACCELERATION
         lo[j] = min(down, stop_v[j])
+        lo_wanted[j] = down if down <= v_prev[j] + a[j] * period else lo[j]
         lo_reason[j] = down_reason
 
 
