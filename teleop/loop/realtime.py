@@ -1,8 +1,7 @@
 """Ask the system for what a fixed-rate process needs, and say plainly what it refused.
 
 Call :func:`make_realtime` last, after imports, compilation and sockets: memory is locked as it is then, and
-threads that exist already (ZeroMQ's) keep their ordinary scheduling and may run on any core. Start no thread
-afterwards: on one core with the loop it would wait for the loop to sleep.
+ZeroMQ's threads, which must exist by then, are made real time with the loop but may run on any processor.
 """
 
 from __future__ import annotations
@@ -18,6 +17,11 @@ from pathlib import Path
 FIFO_PRIORITY = 40
 """Above every ordinary process, below the kernel's own interrupt threads (50)."""
 
+IO_PRIORITY_ABOVE = 5
+"""ZeroMQ's threads stand this far above their loop. Left ordinary, on a busy machine they brought one message
+in twenty too late; like this, none (``benchmarks/wire_roundtrip.py --hogs 2``)."""
+
+_ZMQ_IO_THREADS = "ZMQbg/IO"
 _PR_SET_TIMERSLACK = 29  # linux/prctl.h
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # asm-generic/mman.h
 _CAP_IPC_LOCK = 14  # linux/capability.h
@@ -115,8 +119,10 @@ def _pin(cpu: int) -> str:
 
 def _schedule_fifo(priority: int) -> str:
     try:
-        # RESET_ON_FORK: a child or helper thread that inherited this priority could starve the loop.
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+        _set_fifo(0, priority)
+        for thread in Path("/proc/self/task").iterdir():
+            if (thread / "comm").read_text().startswith(_ZMQ_IO_THREADS):
+                _set_fifo(int(thread.name), min(99, priority + IO_PRIORITY_ABOVE))
     except PermissionError as error:
         raise _RefusedError(
             "other processes can delay the loop; allow it with CAP_SYS_NICE or 'rtprio 99' in "
@@ -125,6 +131,11 @@ def _schedule_fifo(priority: int) -> str:
     except OSError as error:
         raise _RefusedError(f"SCHED_FIFO priority {priority}: {error.strerror}") from error
     return f"SCHED_FIFO priority {priority}"
+
+
+def _set_fifo(thread_id: int, priority: int) -> None:
+    # RESET_ON_FORK: a child or helper thread that inherited this priority could starve the loop.
+    os.sched_setscheduler(thread_id, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
 
 
 def _call(function: str, *arguments: int) -> None:

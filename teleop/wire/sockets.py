@@ -4,8 +4,8 @@ Which side binds follows from the table of streams: the owner does. So a :class:
 binds and on a SUB stream connects; the subscribers do the opposite. Connecting before the other side exists
 is normal: ZeroMQ keeps trying.
 
-None of these is thread-safe. Open them before the process becomes real time, so that ZeroMQ's I/O thread
-stays an ordinary thread on any core.
+None of these is thread-safe. Open them before the process becomes real time, so that ZeroMQ's I/O thread is
+there to become real time too.
 """
 
 from __future__ import annotations
@@ -311,6 +311,19 @@ class QueueSubscriber(Receiver[MessageT]):
                 self._session = message.session
             self._next_seq = message.seq + 1
         return message
+
+
+class ReadSet:
+    """Asks many sockets in one call which of them have something: cheaper than trying each in turn."""
+
+    def __init__(self, *sockets: WireSocket) -> None:
+        """Watch ``sockets``."""
+        self._sockets = {id(s._socket): s for s in sockets}
+        self._items = [(s._socket, zmq.POLLIN) for s in sockets]
+
+    def ready(self) -> set[WireSocket]:
+        """The sockets that have a message now."""
+        return {self._sockets[id(zsocket)] for zsocket, _ in zmq.zmq_poll(self._items, 0)}
 
 
 def _expect(channel: Channel, fits: bool, what: str) -> None:

@@ -54,6 +54,7 @@ def report(arguments: str = "", before: str = "") -> dict[str, Any]:
     )
     assert run.returncode == 0, run.stderr
     content: dict[str, Any] = json.loads(run.stdout)
+    content["stderr"] = run.stderr
     content["by"] = {g["feature"]: g for g in content["grants"]}
     return content
 
@@ -74,6 +75,30 @@ def test_what_is_reported_as_granted_is_what_the_system_shows() -> None:
 
 def test_a_child_does_not_inherit_the_real_time_priority() -> None:
     assert report()["child_policy"] == os.SCHED_OTHER
+
+
+ZMQ_THREADS = """
+import zmq
+context = zmq.Context()
+sockets = [context.socket(zmq.PUB)]
+import time; time.sleep(0.2)  # a thread of ZeroMQ gives itself its name
+io = [int(t.name) for t in Path('/proc/self/task').iterdir() if 'ZMQbg/IO' in (t / 'comm').read_text()]
+assert io
+import atexit
+atexit.register(lambda: sys.stderr.write(json.dumps([
+    (os.sched_getscheduler(t) & 0xF, os.sched_getparam(t).sched_priority, sorted(os.sched_getaffinity(t)))
+    for t in io])))
+"""
+
+
+def test_zeromqs_threads_become_real_time_above_the_loop_and_keep_every_processor() -> None:
+    cpu = min(os.sched_getaffinity(0))
+    seen = report(f"priority=30, cpu={cpu}", before=ZMQ_THREADS)
+    if seen["policy"] != os.SCHED_FIFO:
+        pytest.skip("real-time scheduling is refused here")
+    for policy, priority, affinity in json.loads(seen["stderr"]):
+        assert (policy, priority) == (os.SCHED_FIFO, 35)
+        assert affinity == sorted(os.sched_getaffinity(0))
 
 
 def test_nothing_is_asked_that_was_not_wanted() -> None:
