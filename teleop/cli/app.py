@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from fixtures.errors import FixtureError
+from kinematics.errors import KinematicsError
 from teleop.errors import TrocarError
 
 app = App(
@@ -42,13 +45,23 @@ def demo(
     *,
     seconds: Seconds = 20.0,
     json: JsonFile = None,
+    fixtures: str | None = None,
     overrides: Overrides = (),
 ) -> int:
-    """Drive the simulated da Vinci PSM with a synthetic surgeon: everything on this machine."""
+    """Drive the simulated da Vinci PSM with a synthetic surgeon: everything on this machine.
+
+    Parameters
+    ----------
+    fixtures: str
+        Name of a fixture profile that guards the arm, see configs/fixtures; or a TOML file of your own.
+    """
     from teleop.cli.run import run_session
     from teleop.config.toml import profiles_dir
 
     path = profiles_dir() / "sessions" / "demo.toml"
+    if fixtures is not None:
+        named = str(Path(fixtures).resolve()) if fixtures.endswith(".toml") else fixtures
+        overrides = (f"fixtures=[{dumps(named)}]", *overrides)
     return run_session(path, overrides=overrides, seconds=seconds, json_file=json, private_runtime_dir=True)
 
 
@@ -178,7 +191,7 @@ def main() -> None:
     """Entry point: errors made on purpose are printed without a traceback, exit status 2."""
     try:
         sys.exit(app())
-    except TrocarError as error:
+    except (FixtureError, KinematicsError, TrocarError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

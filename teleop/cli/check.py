@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from fixtures.errors import FixtureError
 from kinematics.errors import KinematicsError
 from teleop.config import ConfigError, load_session
 from teleop.controller.build import build_controller
@@ -30,7 +31,7 @@ def check_sessions(sessions: tuple[Path, ...], *, overrides: tuple[str, ...], ef
             for source, beside in zip(session.sources, session.source_dirs, strict=True):
                 if source is not None:
                     make_source(source, beside)
-        except (ConfigError, KinematicsError, TrocarError) as error:
+        except (ConfigError, FixtureError, KinematicsError, TrocarError) as error:
             print(f"{path}: {error}", file=sys.stderr)
             status = 2
             continue

@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fixtures.spec import AnyFixture, FixturesFile
 from kinematics.spec import ArmSpec
 from teleop.config.errors import ConfigError
 from teleop.config.toml import apply_overrides, find_profile, read_toml, validate
@@ -147,6 +148,8 @@ class SessionSpec(BaseModel):
         pairs: the master-arm pairs.
         loop: how the processes keep time.
         operator: what is done in the operator's place.
+        fixtures: names or files of fixture profiles under ``configs/fixtures``.
+        fixture: further fixtures, written in the session itself.
         controller_endpoint: base endpoint of the controller; by default an ipc address in the runtime folder.
         runtime_dir: folder of the ipc sockets; by default one per user and session.
     """
@@ -157,6 +160,8 @@ class SessionSpec(BaseModel):
     pairs: Annotated[tuple[PairSpec, ...], Field(min_length=1, max_length=8)]
     loop: LoopSpec = LoopSpec()
     operator: OperatorSpec = OperatorSpec()
+    fixtures: tuple[str, ...] = ()
+    fixture: tuple[AnyFixture, ...] = ()
     controller_endpoint: str | None = None
     runtime_dir: str | None = None
 
@@ -182,6 +187,7 @@ class Session:
         arms: arm profile of each pair.
         sources: motion source of each pair; ``None`` for an external master.
         source_dirs: folder against which each source's relative paths are read.
+        fixtures: each fixture, and the folder against which its relative paths are read.
         config_hash: SHA-256 over everything above, hex.
     """
 
@@ -190,6 +196,7 @@ class Session:
     arms: tuple[ArmSpec, ...]
     sources: tuple[MasterSpec | None, ...]
     source_dirs: tuple[Path, ...]
+    fixtures: tuple[tuple[AnyFixture, Path], ...]
     config_hash: str
 
     def effective(self) -> dict[str, Any]:
@@ -198,6 +205,7 @@ class Session:
         for pair, arm, source in zip(table["pairs"], self.arms, self.sources, strict=True):
             pair["arm"]["model"] = arm.model_dump(mode="json")
             pair["master"]["source"] = None if source is None else source.model_dump(mode="json")
+        table["fixture"] = [fixture.model_dump(mode="json") for fixture, _ in self.fixtures]
         return table
 
     @property
@@ -256,9 +264,16 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
             dirs.append(beside)
         except ConfigError as error:
             mistakes.extend(error.mistakes)
+    fixtures = [(fixture, path.parent) for fixture in spec.fixture]
+    for name in spec.fixtures:
+        try:
+            profile = find_profile("fixtures", name, path.parent)
+            file: FixturesFile = validate(FixturesFile, read_toml(profile), profile)
+            fixtures += [(fixture, profile.parent) for fixture in file.fixture]
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
-    session = Session(spec, path, tuple(arms), tuple(sources), tuple(dirs), "")
+    session = Session(spec, path, tuple(arms), tuple(sources), tuple(dirs), tuple(fixtures), "")
     canonical = json.dumps(session.effective(), sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return Session(spec, path, session.arms, session.sources, session.source_dirs, digest)
+    return replace(session, config_hash=hashlib.sha256(canonical.encode()).hexdigest())

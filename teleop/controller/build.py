@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fixtures.gate import Gate
+from fixtures.geometry.baked import Workshop
 from fixtures.scene import Scene
 from kinematics.arm import ArmModel
 from kinematics.ik import DifferentialIK
@@ -54,11 +55,15 @@ def build_controller(session: Session, sender: bytes) -> Controller:
     Args:
         session: what to control.
         sender: session id of the process, under which it commands.
+
+    Raises:
+        FixtureError: a fixture cannot be built, or names a body that an arm does not have.
+        ModelError: an arm cannot be built.
     """
-    scene = Scene()
+    scene = Scene(spec.build(Workshop(folder)) for spec, folder in session.fixtures)
     gate = Gate(scene, PERIOD_S)
     pairs = [
         build_pair(spec, arm, sender, scene, gate)
         for spec, arm in zip(session.spec.pairs, session.arms, strict=True)
     ]
-    return Controller(pairs, scene, RequestDesk(session.effective(), RATE_HZ))
+    return Controller(pairs, scene, RequestDesk(session.effective(), RATE_HZ, scene))

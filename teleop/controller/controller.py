@@ -26,8 +26,8 @@ class Controller:
         self.pairs = tuple(pairs)
         self._scene = scene
         self._desk = desk
-        self._told: list[tuple[Operating, Teleop | None, Reason]] = [
-            (Operating.DISABLED, None, Reason.NONE) for _ in self.pairs
+        self._told: list[tuple[Operating, Teleop, Reason, str]] = [
+            (Operating.DISABLED, Teleop.IDLE, Reason.NONE, "") for _ in self.pairs
         ]
 
     def step(self, inputs: ControllerInputs, dt: float) -> ControllerOutputs:
@@ -78,10 +78,13 @@ class Controller:
         """What differs from what was told last."""
         events: list[EventRecord] = []
         for index, pair in enumerate(self.pairs):
-            now = (self.operating.state, pair.machine.state, pair.machine.reason)
-            if now == self._told[index]:
-                continue
+            now = (self.operating.state, pair.machine.state, pair.machine.reason, pair.motion.unsafe)
+            before = self._told[index]
             self._told[index] = now
-            detail = self.operating.detail or pair.link.refusal or pair.link.driver_reason
-            events.append(EventRecord("state", pair.name, now[0], now[1], now[2], detail))
+            if now[:3] != before[:3]:
+                detail = self.operating.detail or pair.link.refusal or pair.link.driver_reason
+                events.append(EventRecord("state", pair.name, *now[:3], detail))
+            if now[3] and now[3] != before[3]:
+                detail = f"{now[3]} closes in on an arm that cannot get out of its way in time"
+                events.append(EventRecord("alarm", pair.name, *now[:3], detail))
         return tuple(events)

@@ -69,6 +69,10 @@ class Guard:
     def _travel(self, q: Array, dq: Array, out: Array) -> Array:
         return self._arm.travel(self._state, dq, out)
 
+    def violated(self) -> bool:
+        """Whether, as of the last :meth:`rows`, a body is inside a hard region or its margin."""
+        return bool((self.scene.clearance(self.name)[self.scene.gated] < 0.0).any())
+
     def clearance(self) -> dict[str, float]:
         """Smallest clearance to each fixture as of the last :meth:`rows`, m; those far away are left out."""
         clearance = self.scene.clearance(self.name)

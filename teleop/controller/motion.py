@@ -138,6 +138,10 @@ class Motion:
         self._commit(self._gated(result.v))
         self.sent_m = math.dist(self.p_world_tip.tolist(), before)
 
+    def violated(self) -> bool:
+        """Whether the last command but one was inside a hard region or its margin."""
+        return not self._guard.empty and self._guard.violated()
+
     def _solve(self, error: Array, feedforward: Array, scene_rows: SceneRows | None) -> IKResult:
         """One QP: the scene's rows first, so that their indices stay, then the trocar's."""
         rows, task = None, None

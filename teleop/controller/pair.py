@@ -174,6 +174,7 @@ class Pair:
             sent_m=motion.sent_m,
             ledger=motion.ledger,
             clearance_m=motion.clearance(),
+            violation=streaming and motion.violated(),
             hand_age_ns=self.hand.age_ns,
             master_stamp_ns=self.hand.fresh_stamp_ns if self.machine.state is Teleop.FOLLOWING else 0,
             round_trip_ns=self.link.round_trip_ns,

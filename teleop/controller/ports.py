@@ -17,7 +17,7 @@ from teleop.wire.endpoints import Participant
 from teleop.wire.estop import EstopReceiver
 from teleop.wire.messages import Event, MeasuredCp, MeasuredJs, Reply, Request, ServoCf, ServoJp, Telemetry
 from teleop.wire.requests import Incoming, RequestClient, RequestServer
-from teleop.wire.sockets import Context, NewestSubscriber, Publisher
+from teleop.wire.sockets import Context, NewestSubscriber, Publisher, ReadSet, WireSocket
 from teleop.wire.streams import Role
 
 COMMAND_TTL_MS = 5.0
@@ -37,18 +37,25 @@ class PairPorts:
         self.servo_cf = Publisher(context, master.channel("servo_cf"), sender)
         self.servo_jp = Publisher(context, arm.channel("servo_jp"), sender)
         self.measured_js = NewestSubscriber(context, arm.channel("measured_js"), MeasuredJs)
-        self._arm_requests = RequestClient(context, arm.channel("request"))
+        self.arm_requests = RequestClient(context, arm.channel("request"))
         self._ids: dict[int, int] = {}
 
-    def receive(self) -> PairInputs:
-        """What came since the last tick."""
+    def receive(self, ready: set[WireSocket]) -> PairInputs:
+        """What came since the last tick, of the sockets that are ``ready``."""
+        return PairInputs(
+            self.measured_cp.newest() if self.measured_cp in ready else None,
+            self.measured_js.newest() if self.measured_js in ready else None,
+            self._replies() if self.arm_requests in ready else (),
+        )
+
+    def _replies(self) -> tuple[Reply, ...]:
         replies: list[Reply] = []
-        while (reply := self._arm_requests.receive()) is not None:
+        while (reply := self.arm_requests.receive()) is not None:
             ours = self._ids.pop(reply.id, None)
             if ours is not None:
                 reply.id = ours
                 replies.append(reply)
-        return PairInputs(self.measured_cp.newest(), self.measured_js.newest(), tuple(replies))
+        return tuple(replies)
 
     def send(self, outputs: PairOutputs, now_ns: int) -> None:
         """Command, force, and requests to the arm driver."""
@@ -77,7 +84,7 @@ class PairPorts:
                 )
             )
         for request in outputs.arm_requests:
-            sent = self._arm_requests.send(request.op, request.args)
+            sent = self.arm_requests.send(request.op, request.args)
             if sent is not None:
                 self._ids[sent] = request.id
 
@@ -113,21 +120,31 @@ class Ports:
         self._requests = RequestServer(context, own.channel("request"), ops)
         self._estop = EstopReceiver(context, own.channel("estop"))
         self.pairs = tuple(PairPorts(context, session, pair, sender) for pair in session.spec.pairs)
+        self._inbound = ReadSet(
+            self._requests,
+            self._estop,
+            *(socket for p in self.pairs for socket in (p.measured_cp, p.measured_js, p.arm_requests)),
+        )
         self._waiting: dict[int, Incoming] = {}
         self._last_token = 0
 
     def receive(self, now_ns: int) -> ControllerInputs:
         """Everything that came since the last tick."""
+        ready = self._inbound.ready()
         requests: list[tuple[int, Request]] = []
-        while len(requests) < 16 and (incoming := self._requests.receive()) is not None:
+        while (
+            self._requests in ready
+            and len(requests) < 16
+            and (incoming := self._requests.receive()) is not None
+        ):
             self._last_token += 1
             self._waiting[self._last_token] = incoming
             requests.append((self._last_token, incoming.request))
         estops: list[tuple[str, str]] = []
-        while len(estops) < 16 and (estop := self._estop.receive()) is not None:
+        while self._estop in ready and len(estops) < 16 and (estop := self._estop.receive()) is not None:
             estops.append((estop.source, estop.why))
         return ControllerInputs(
-            now_ns, tuple(ports.receive() for ports in self.pairs), tuple(requests), tuple(estops)
+            now_ns, tuple(ports.receive(ready) for ports in self.pairs), tuple(requests), tuple(estops)
         )
 
     def send_commands(self, outputs: ControllerOutputs, now_ns: int) -> None:
@@ -153,7 +170,7 @@ class Ports:
             **self._events.header(now_ns),
             kind=event.kind,
             state=event.state.value,
-            teleop_state="" if event.teleop is None else event.teleop.value,
+            teleop_state=event.teleop.value,
             reason=reason.code,
             action=reason.action,
             data={"pair": event.pair, "sentence": reason.sentence, "detail": event.detail},

@@ -7,6 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from fixtures.errors import FixtureError
+from fixtures.geometry.baked import Workshop
+from fixtures.scene import Scene
+from fixtures.spec import AnyFixture
 from teleop.config.errors import suggest
 from teleop.controller.pair import Pair
 from teleop.safety.reasons import Reason
@@ -36,22 +40,30 @@ class _FilterArgs(_PairArgs):
     filter: dict[str, Any]
 
 
-class _FixtureArgs(_PairArgs):
+class _FixtureArgs(_Args):
     fixture: dict[str, Any]
 
 
-class _NameArgs(_PairArgs):
+class _NameArgs(_Args):
     name: str
 
 
 _filter_adapter: TypeAdapter[FilterSpec] = TypeAdapter(FilterSpec)
+_fixture_adapter: TypeAdapter[AnyFixture] = TypeAdapter(AnyFixture)
 
 
 class RequestDesk:
     """Carries out the requests that PROTOCOL.md names."""
 
-    def __init__(self, config: Mapping[str, Any], rate_hz: float) -> None:
-        """``config`` is the effective configuration, for ``get_config``."""
+    def __init__(self, config: Mapping[str, Any], rate_hz: float, scene: Scene) -> None:
+        """Serve a controller.
+
+        Args:
+            config: the effective configuration, for ``get_config``.
+            rate_hz: of the loop, for filters.
+            scene: the fixtures, shared by all pairs.
+        """
+        self._scene = scene
         self._config = dict(config)
         self._rate_hz = rate_hz
         self._ops: dict[str, tuple[type[_Args], Callable[[Any, OperatingMachine, Sequence[Pair]], Any]]] = {
@@ -90,7 +102,7 @@ class RequestDesk:
         except ValidationError as error:
             lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             return Reply(id=request.id, ok=False, error=f"`{request.op}`: {lines}")
-        except (RefusedError, ValueError) as error:
+        except (RefusedError, FixtureError, ValueError) as error:
             return Reply(id=request.id, ok=False, error=str(error))
 
     @staticmethod
@@ -165,11 +177,23 @@ class RequestDesk:
         for pair in self._chosen(args.pair, pairs):
             pair.hand.replace_filter(make_pose_filter(spec, self._rate_hz))
 
-    def _set_fixture(self, args: _FixtureArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
-        raise RefusedError("fixtures cannot be changed while running yet; set them in the session")
+    def _set_fixture(self, args: _FixtureArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> str:
+        spec = _fixture_adapter.validate_python(args.fixture)
+        known = {body for pair in pairs for body in (*pair.arm.bodies.body_names, "all")}
+        unknown = sorted(set(spec.bodies) - known)
+        if unknown:
+            raise RefusedError(f"no arm has a body {', '.join(unknown)}; bodies: {', '.join(sorted(known))}")
+        self._scene.change(spec.build(Workshop()))
+        return spec.name
 
     def _remove_fixture(self, args: _NameArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
-        raise RefusedError("fixtures cannot be changed while running yet; set them in the session")
+        if args.name not in self._scene.names:
+            names = self._scene.names
+            raise RefusedError(
+                f"there is no fixture {args.name!r}.{suggest(args.name, names)} "
+                f"Fixtures: {', '.join(names) or 'none'}"
+            )
+        self._scene.remove(args.name)
 
     @staticmethod
     def _get_state(args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class PairOutputs:
         hand_age_ns: age of the newest sample of the hand, ns.
         master_stamp_ns: stamp of the hand sample that first took effect in this tick, else 0.
         round_trip_ns: age of the command that the arm reported as executed, else -1.
-        violation: the command is inside a forbidden region, as far as its clearance tells.
+        violation: the last command but one was inside a hard region or its margin.
         tracking_error_m: distance between commanded and measured tip, m.
     """
 
@@ -118,7 +118,7 @@ class EventRecord:
     kind: str
     pair: str
     state: Operating
-    teleop: Teleop | None
+    teleop: Teleop
     reason: Reason
     detail: str = ""
 

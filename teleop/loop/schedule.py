@@ -13,7 +13,7 @@ SPIN_MAX_S = 150e-6
 """The kernel throttles a real-time process that never sleeps; more spinning than this is refused."""
 
 MASTER_PHASE_S, CONTROLLER_PHASE_S, ARM_PHASE_S = 0.0, 250e-6, 650e-6
-"""Phases on one host: a sample is there when the controller's tick begins, its command when the arm's does."""
+"""Phases on one host: a sample is there when the controller ticks, its command when the arm does."""
 
 
 class Schedule:

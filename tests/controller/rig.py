@@ -67,7 +67,7 @@ class Rig:
         )
         self.scene = Scene()
         self.pair = build_pair(spec, profile(arm), OWN, self.scene, Gate(self.scene, PERIOD_S))
-        self.controller = Controller([self.pair], self.scene, RequestDesk({}, 1.0 / PERIOD_S))
+        self.controller = Controller([self.pair], self.scene, RequestDesk({}, 1.0 / PERIOD_S, self.scene))
         self.sim_spec = sim or SimArmSpec(homing_s=0.05)
         self.hand = HandState()
         self.now_ns = 1_000_000_000
