@@ -11,7 +11,6 @@ there to become real time too.
 from __future__ import annotations
 
 import os
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,9 @@ from typing import Generic, Self, TypeAlias, TypedDict
 
 import zmq
 
+from teleop.wire.binding import bind_socket
 from teleop.wire.codec import MAX_MESSAGE_BYTES, Codec, MessageT, Rejected
-from teleop.wire.endpoints import Channel, check_bind, check_connect
+from teleop.wire.endpoints import Channel, check_connect
 from teleop.wire.errors import EndpointError
 from teleop.wire.messages import Header
 from teleop.wire.streams import SCHEMA, Pattern
@@ -93,7 +93,7 @@ class WireSocket:
             self._socket.setsockopt(option, value)
         try:
             if bind:
-                _bind(self._socket, channel.address)
+                bind_socket(self._socket, channel.address)
             else:
                 check_connect(channel.address)
                 self._socket.connect(channel.address)
@@ -123,37 +123,6 @@ class WireSocket:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
-
-
-def _bind(zsocket: zmq.Socket[bytes], address: str) -> None:
-    check_bind(address)
-    if address.startswith("ipc://"):
-        _check_ipc_path_is_free(address.removeprefix("ipc://"))
-    try:
-        zsocket.bind(address)
-    except zmq.ZMQError as error:
-        if error.errno == zmq.EADDRINUSE:
-            raise EndpointError(
-                f"cannot bind {address}: another process has it; stop that one or choose another endpoint"
-            ) from error
-        raise EndpointError(f"cannot bind {address}: {error}") from error
-
-
-def _check_ipc_path_is_free(path: str) -> None:
-    """ZeroMQ takes a path over from a living process without a word: two drivers for one arm."""
-    directory = os.path.dirname(path)
-    if not os.path.isdir(directory):
-        raise EndpointError(f"cannot bind ipc://{path}: no directory {directory}; create it first")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return  # never there, or left behind by a process that died
-        except OSError as error:
-            raise EndpointError(f"cannot bind ipc://{path}: {error.strerror}") from error
-    raise EndpointError(
-        f"cannot bind ipc://{path}: a running process has it; stop that one or choose another endpoint"
-    )
 
 
 class Publisher(WireSocket):
