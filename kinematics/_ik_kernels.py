@@ -18,7 +18,7 @@ from kinematics.joint_bounds import (
     stop_velocity,
     velocity_box,
 )
-from kinematics.rows import meets, scale_rows
+from kinematics.rows import keep_reachable, meets, scale_rows
 from kinematics.tracking import ACCELERATION_LIMIT, HOLD, POSITION_LIMIT, ROWS, SPEED_LIMIT, track
 
 Array = NDArray[np.float64]
@@ -26,6 +26,12 @@ Codes = NDArray[np.int8]
 Index = NDArray[np.int64]
 
 INVALID, REACHED, QP = -1, 0, 1
+
+MET_TOL = 1e-9
+"""A row that lacks less than this [m per tick] counts as met."""
+
+LOST_TOL = 1e-9
+"""A limiter that took less than this [m or rad per tick] from every task row did not act."""
 
 _UNBOUNDED = 1e30
 _NULL_WEIGHT = 0.1
@@ -276,6 +282,9 @@ def prepare(
                 moved += work.rows[k, j] * (work.target[j] - work.reach[j]) * arm.qd_max[j]
             lost[ACCELERATION_LIMIT, k] = moved * period
         return REACHED, kept, smallest
+    kept = keep_reachable(
+        buffers.scaled, buffers.bound, buffers.norm, buffers.given, kept, work.lo, work.hi, arm.qd_max
+    )
     for j in range(n):
         if joint_active[j] == ACCELERATION:
             joint_active[j] = 0  # the QP aims at the target itself and will say what stops it
@@ -363,11 +372,14 @@ def finish(
     v: Array,
     slack: Array,
     lost: Array,
-) -> None:
+) -> tuple[bool, int]:
     """Write the velocity to send and how far each row is from being met.
 
     The solver's rounding is cut to the box, and the stop after the step is kept inside the joint ranges.
     Without a solution (``solved`` false) ``v`` is the stop.
+
+    Returns:
+        Whether any limiter but the catching up took a notable part of the motion; how many rows are not met.
     """
     m, n = work.rows.shape
     for j in range(n):
@@ -376,7 +388,7 @@ def finish(
         else:
             v[j] = work.stop[j]
     if code == INVALID:
-        return
+        return False, 0
     before = np.empty(n)
     for j in range(n):
         before[j] = v[j] if solved else work.target[j] * arm.qd_max[j]
@@ -387,18 +399,27 @@ def finish(
         for j in range(n):
             moved += work.rows[k, j] * (before[j] - v[j])
         lost[HOLD, k] = moved * period
+    unmet = 0
     for i in range(b.shape[0]):
         value = 0.0
         for j in range(n):
             value += A[i, j] * v[j] * period
         slack[i] = max(0.0, b[i] - value)
+        unmet += slack[i] > MET_TOL
+    limited = False
+    for stage in range(1, lost.shape[0]):
+        for k in range(m):
+            limited = limited or abs(lost[stage, k]) > LOST_TOL
+    return limited, unmet
 
 
 @kernel
 def worst_residual(scaled: Array, lower: Array, kept: int, y: Array) -> float:
-    """Return the largest violation of ``scaled y >= lower[n:]`` and of nothing else; at least 0."""
+    """Return the largest violation of ``scaled y >= lower[n:]``, at least 0; infinite if ``y`` is no number."""
     n = y.shape[0]
     worst = 0.0
+    if not _finite(y):
+        return math.inf
     for i in range(kept):
         value = 0.0
         for j in range(n):

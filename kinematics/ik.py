@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kinematics._ik_kernels import (
     INVALID,
+    MET_TOL,
     QP,
     Gains,
     Limits,
@@ -31,12 +32,6 @@ Index = NDArray[np.int64]
 
 _RESIDUAL_TOL = 1e-8
 """Largest row violation accepted from the solver, in scaled units: 1e-11 m per tick for a body at 1 m/s."""
-
-_MET_TOL = 1e-9
-"""A row that lacks less than this [m per tick] counts as met."""
-
-_LOST_TOL = 1e-9
-"""A limiter that took less than this [m or rad per tick] from every task row did not act."""
 
 _AS_ASKED, _LEAST_SLACK, _STOP_SLACK = range(3)
 
@@ -195,7 +190,7 @@ class DifferentialIK:
             if y is not None:
                 active, shift = attribute(duals, kept, arm, self.period_s, work, buffers, lost, joint_active)
         v, slack = np.empty(n), np.zeros(k)
-        finish(
+        limited, unmet = finish(
             work.reach if y is None else y,
             code,
             y is not None,
@@ -209,10 +204,10 @@ class DifferentialIK:
             slack,
             lost,
         )
-        relaxed = np.flatnonzero(slack > _MET_TOL) if k else _NO_ROWS
+        relaxed = np.flatnonzero(slack > MET_TOL) if unmet else _NO_ROWS
         return IKResult(
             v=v,
-            status=self._status(code, y is not None, given, relaxed, active, lost),
+            status=_status(code, y is not None, given, relaxed, len(active) > 0, limited),
             active=active,
             active_shift=shift,
             relaxed=relaxed,
@@ -262,19 +257,20 @@ class DifferentialIK:
                     return found[0], found[1], residual, solves
         return None, work.linear, 0.0, solves
 
-    def _status(
-        self, code: int, solved: bool, given: RowSet, relaxed: Index, active: Index, lost: Array
-    ) -> IKStatus:
-        if code == INVALID:
-            return IKStatus.HOLD_INVALID
-        if not solved:
-            return IKStatus.HOLD_SOLVER
-        if len(relaxed):
-            hard = bool((given.priority[relaxed] == 0).any())
-            return IKStatus.RELAXED_HARD if hard else IKStatus.RELAXED_SOFT
-        if len(active):
-            return IKStatus.CONSTRAINED
-        return IKStatus.LIMITED if (np.abs(lost[1:]) > _LOST_TOL).any() else IKStatus.TRACKING
+
+def _status(
+    code: int, solved: bool, given: RowSet, relaxed: Index, constrained: bool, limited: bool
+) -> IKStatus:
+    if code == INVALID:
+        return IKStatus.HOLD_INVALID
+    if not solved:
+        return IKStatus.HOLD_SOLVER
+    if len(relaxed):
+        hard = bool((given.priority[relaxed] == 0).any())
+        return IKStatus.RELAXED_HARD if hard else IKStatus.RELAXED_SOFT
+    if constrained:
+        return IKStatus.CONSTRAINED
+    return IKStatus.LIMITED if limited else IKStatus.TRACKING
 
 
 def _shaped(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:

@@ -34,13 +34,13 @@ def solve_qp(
 ) -> tuple[Array, Array] | None:
     """Return ``(x, duals)`` minimising ``½ xᵀHx + fᵀx`` with ``lower <= (x, rows x) <= upper``, or None.
 
-    None unless the solver says "optimal" and the answer is finite. The caller checks the residuals itself:
-    an infeasible answer can look plausible.
+    None unless the solver says "optimal". The caller checks the residuals itself: an infeasible answer can
+    look plausible.
     """
     x, _, flag, info = daqp.solve(
         hessian, linear, rows, upper, lower, sense, primal_tol=PRIMAL_TOL, iter_limit=limit
     )
-    if flag != 1 or not np.isfinite(x).all():
+    if flag != 1:
         return None
     return x, info["lam"]
 
@@ -116,7 +116,7 @@ def _minimise(
 ) -> Array | None:
     """Least weighted slack of the ``paid`` rows while the ``free`` ones cost nothing; None if infeasible."""
     n, k = len(lo), len(bound)
-    slack = np.flatnonzero(paid | free)
+    slack = np.flatnonzero((paid | free) & (ceiling > 2.0 * MARGIN))  # the stop meets the other ones
     m = len(slack)
     hessian = np.diag(np.concatenate([np.ones(n), np.full(m, _SLACK_CURVATURE)]))
     # Relative weights beyond 1e3 would drown the curvature in rounding.
@@ -135,7 +135,7 @@ def _minimise(
     for _ in range(_PROXIMAL_STEPS):
         linear = np.concatenate([np.zeros(n), cost]) - np.diag(hessian) * centre
         found = solve_qp(hessian, linear, extended, upper, lower, sense, limit)
-        if found is None:
+        if found is None or not np.isfinite(found[0]).all():
             break
         centre = found[0]
         total = float(cost @ centre[n:])

@@ -87,6 +87,8 @@ class RowSet:
             raise KinematicsError(
                 f"rows: A has shape {self.A.shape}, expected ({k}, {n}) for b of shape ({k},)"
             )
+        if self.priority.shape == self.weight.shape == self.max_slack.shape == (k,):
+            return
         for name in ("priority", "weight", "max_slack"):
             shape = getattr(self, name).shape
             if shape != (k,):
@@ -130,6 +132,27 @@ def scale_rows(
         index[kept] = i
         kept += 1
     return kept
+
+
+@kernel
+def keep_reachable(
+    scaled: Array, bound: Array, norm: Array, index: Index, kept: int, lo: Array, hi: Array, qd_max: Array
+) -> int:
+    """Drop the rows that no ``v`` in the box ``lo <= v <= hi`` can violate; return how many are left.
+
+    With a tick's acceleration the box is small, so most rows of a scene go; the solution stays the same.
+    """
+    left = 0
+    for i in range(kept):
+        least = 0.0
+        for j in range(qd_max.shape[0]):
+            least += min(scaled[i, j] * lo[j], scaled[i, j] * hi[j]) / qd_max[j]
+        if least >= bound[i] + 1e-9:
+            continue
+        scaled[left] = scaled[i]
+        bound[left], norm[left], index[left] = bound[i], norm[i], index[i]
+        left += 1
+    return left
 
 
 @kernel

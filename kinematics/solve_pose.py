@@ -74,7 +74,7 @@ def _step(
         normal[j, j] += damping
     gradient = scaled.T @ error
     blocked = np.zeros(n, np.bool_)
-    step = np.zeros(n)
+    step: Array = np.zeros(n)
     for _ in range(n):
         matrix, right = normal.copy(), gradient.copy()
         for j in range(n):

@@ -1,4 +1,4 @@
-"""Drives the inverse kinematics of an arm profile in closed loop, and measures what it sent by differences."""
+"""Drives the inverse kinematics of an arm in closed loop, and measures what it sent by differences."""
 
 from __future__ import annotations
 
