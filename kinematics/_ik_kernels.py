@@ -415,7 +415,7 @@ def finish(
 
 @kernel
 def worst_residual(scaled: Array, lower: Array, kept: int, y: Array) -> float:
-    """Return the largest violation of ``scaled y >= lower[n:]``, at least 0; infinite if ``y`` is no number."""
+    """Return the largest violation of ``scaled y >= lower[n:]``, at least 0; inf if ``y`` is no number."""
     n = y.shape[0]
     worst = 0.0
     if not _finite(y):

@@ -74,7 +74,7 @@ def _step(
         normal[j, j] += damping
     gradient = scaled.T @ error
     blocked = np.zeros(n, np.bool_)
-    step: Array = np.zeros(n)
+    step = np.zeros(n)
     for _ in range(n):
         matrix, right = normal.copy(), gradient.copy()
         for j in range(n):
@@ -83,7 +83,7 @@ def _step(
                 matrix[:, j] = 0.0
                 matrix[j, j] = 1.0
                 right[j] = 0.0
-        step = np.linalg.solve(matrix, right)
+        step[:] = np.linalg.solve(matrix, right)
         more = False
         for j in range(n):
             ahead = q[j] + step[j] * (hi[j] - lo[j])
