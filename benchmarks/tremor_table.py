@@ -3,8 +3,8 @@
     python benchmarks/tremor_table.py [--recording console_peg_transfer.csv] [--seconds 20] [--json F]
 
 Prints Markdown. Errors are rms against the voluntary truth of the two axes that shake most; the first 4 s,
-while the filters settle, do not count. ``cut`` is what is missing of the tremor's rms in the error between 5 and
-18 Hz, so sensor noise in that band counts against the filter. Times are one call for three axes.
+while the filters settle, do not count. ``cut`` is what is missing of the tremor's rms in the error between 5
+and 18 Hz, so sensor noise in that band counts against the filter. Times are one call for three axes.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def all_filters(generator: str, seconds: float) -> dict[str, dict[str, list[Figu
 def print_all(generator: str, results: dict[str, dict[str, list[Figures]]]) -> None:
     print(f"\n### {generator}: 50 um of tremor, f0 7 to 14 Hz, mean (worst, at f0)\n")
     print(
-        "| filter | still: cut % | still: error um | moving: cut % | moving: error um | aligned um | shift ms |"
+        "| filter | still: cut % | still: error um | moving: cut % | moving: error um | aligned | shift ms |"
     )
     print("|---|---|---|---|---|---|---|")
     judged = [F0_HZ.index(f0) for f0 in JUDGED_HZ]
@@ -155,9 +155,7 @@ def amplitudes(seconds: float) -> dict[str, dict[str, Figures]]:
 
 
 def below_the_band(seconds: float) -> dict[str, Figures]:
-    print(
-        "\n### Below the band, still: error um of 50 um\n\n| f0 Hz | static bank | Kalman bank |\n|---|---|---|"
-    )
+    print("\n### Below the band, still: error um of 50 um\n\n| f0 Hz | static | Kalman bank |\n|---|---|---|")
     table = {}
     for f0 in (3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5):
         made = trace("recipe", seconds, f0, False)
@@ -192,7 +190,7 @@ def delays(seconds: float) -> dict[str, tuple[float | None, ...]]:
 def recording(path: Path) -> dict[str, dict[str, Figures]]:
     print("\n### Real console recording: alone (rms change, um) and with 50 um of tremor added, f0 9 Hz\n")
     print(
-        "| filter | left alone | right alone | left: cut % / error / shift ms | right: cut % / error / shift ms |"
+        "| filter | left alone | right alone | left: cut / error / shift ms | right: cut / error / shift ms |"
     )
     print("|---|---|---|---|---|")
     hands = {hand: resample(read_recording(path, hand), RATE)[1] for hand in ("left", "right")}

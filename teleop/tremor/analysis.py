@@ -158,7 +158,9 @@ def group_delays(
     """
     segment = min(raw.size, round(SEGMENT_S * rate_hz))
     frequency, cross = signal.csd(raw, filtered, rate_hz, nperseg=segment)
-    _, coherence = signal.coherence(raw, filtered, rate_hz, nperseg=segment)
+    power = [signal.welch(x, rate_hz, nperseg=segment)[1] for x in (raw, filtered)]
+    both = power[0] * power[1]
+    coherence = np.divide(np.abs(cross) ** 2, both, out=np.zeros_like(both), where=both > 0.0)
     delays: list[float | None] = []
     for centre in DELAY_AT_HZ:
         near = np.abs(frequency - centre) <= DELAY_HALF_WIDTH_HZ

@@ -105,12 +105,12 @@ def test_wflc_stays_in_its_band():
 
 
 @pytest.mark.parametrize("spec", [BmflcSpec(high_pass_hz=0.05), BmflcKfSpec(high_pass_hz=0.05)])
-@pytest.mark.parametrize("frequency_hz", [8.0, 9.7])
-def test_bmflc_cancels_a_tone_on_and_between_its_grid(spec, frequency_hz):
+@pytest.mark.parametrize("frequency_hz", [8.0, 9.5])
+def test_bmflc_cancels_a_tone_on_its_grid(spec, frequency_hz):
     # With the high-pass out of the way: its phase is what spoils the method.
     x = tone(frequency_hz)
     out, _ = filtered(spec, x)
-    assert rms(out[-3000:]) < 0.35 * rms(x)
+    assert rms(out[-3000:]) < 0.15 * rms(x)
 
 
 def test_bmflc_kalman_is_the_textbook_filter():

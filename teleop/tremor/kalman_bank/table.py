@@ -37,6 +37,11 @@ FLAT_BAND_HZ = (6.4, 13.6)
 FLOOR_SHARE = 0.01
 """Share spread over the whole bank, so that no oscillator ever has a gain of nothing."""
 
+FULL_JERK_HZ = 9.0
+LOW_JERK_POWER = 1.2
+"""Below ``FULL_JERK_HZ`` the voluntary jerk density falls with this power of the main peak: a tremor
+that is closer to intent needs a bolder gain, and there is delay to spare."""
+
 START_SECONDS = 1.0
 """How long the starting gains last: about what the bank needs to know the tremor's phase."""
 
@@ -80,7 +85,8 @@ def gain_table(spec: KalmanBankSpec, rate_hz: float) -> GainTable:
     tremor, noise, jerk = spec.tremor_rms_m**2, spec.noise_rms_m**2, spec.jerk_density_m2_s5
 
     def gain(*peaks: tuple[float, float]) -> Array:
-        return steady_gain(model, jerk, tremor * tremor_shape(bank, peaks), noise)
+        bold = jerk * min(1.0, (peaks[0][0] / FULL_JERK_HZ) ** LOW_JERK_POWER)
+        return steady_gain(model, bold, tremor * tremor_shape(bank, peaks), noise)
 
     main, offset = grid(*MAIN_HZ), grid(*OFFSET_HZ)
     both = np.concatenate([offset, -offset])

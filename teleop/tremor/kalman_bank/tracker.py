@@ -26,9 +26,10 @@ SLIDE_TIME_S = 0.2
 
 LOW_BAND_HZ = (3.0, 5.3)
 TREMOR_BAND_HZ = (6.0, 15.5)
-FALLBACK_RATIO = (0.45, 1.5)
+FALLBACK_RATIO = (1.0, 4.0)
 """Energy of the low band over that of the tremor band: at the first value the filter begins to let the hand
-through, at the second it does. Tremor of 6 Hz and above stays below 0.3; of 5 Hz it is above 2."""
+through, at the second it does. Tremor of 6 Hz and above reads below 0.3, of 5.5 Hz 0.9, of 5 Hz 2.2, of 4 Hz
+5; a quick hand without tremor reads above 10."""
 
 SECOND_RATIO = (0.08, 0.20)
 """Height of the second peak over the main one: where it begins to count, and where it counts fully. The skirt
