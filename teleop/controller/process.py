@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from types import FrameType
 from typing import Any
 
 from teleop.config.session import RATE_HZ, Session
@@ -19,6 +17,7 @@ from teleop.controller.statistics import RunStatistics
 from teleop.controller.telemetry import telemetry
 from teleop.loop.realtime import FIFO_PRIORITY, format_grants, make_realtime
 from teleop.loop.schedule import CONTROLLER_PHASE_S, Schedule
+from teleop.loop.signals import StopFlag, stop_on_signals
 from teleop.loop.timing import LoopSummary, Timing
 from teleop.wire.sockets import new_session, open_context
 
@@ -27,19 +26,6 @@ STAGES = ("sample", "step", "command", "tell")
 
 # After a stop is asked for, the arms are braked, disabled and let go; the loop runs on this long for it.
 _LETTING_GO_TICKS = 500
-
-
-class StopFlag:
-    """Set by SIGINT or SIGTERM; read by the loop."""
-
-    def __init__(self) -> None:
-        """Install the handlers."""
-        self.set = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.set = True
 
 
 class ControllerLoop:
@@ -91,7 +77,7 @@ class ControllerLoop:
         """Run until ``seconds`` have passed (0: for ever) or a stop is asked for; then let the arms go."""
         self.schedule.start()
         last = round(seconds * RATE_HZ) if seconds > 0.0 else sys.maxsize
-        while not stop.set and self.schedule.ticks + self.schedule.skipped < last:
+        while not stop.asked and self.schedule.ticks + self.schedule.skipped < last:
             self.tick()
         self.controller.shut_down()
         for _ in range(_LETTING_GO_TICKS):
@@ -119,8 +105,7 @@ def run_controller_process(
     sender = new_session()
     rehearse(session)
     controller = build_controller(session, sender)
-    stop = StopFlag()
-    with open_context() as context:
+    with open_context() as context, stop_on_signals() as stop:
         ports = Ports(context, session, sender, controller.ops)
         loop = ControllerLoop(controller, ports, session)
         spec = session.spec.loop

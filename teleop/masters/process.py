@@ -15,15 +15,12 @@ a controller that is restarted finds the hand in motion.
 from __future__ import annotations
 
 import gc
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 from teleop.loop.realtime import FIFO_PRIORITY, make_realtime
 from teleop.loop.schedule import MASTER_PHASE_S, Schedule
+from teleop.loop.signals import stop_on_signals
 from teleop.masters.source import HandSource
 from teleop.wire.endpoints import Participant
 from teleop.wire.messages import MeasuredCp, ServoCf, Signal
@@ -83,7 +80,7 @@ def run_master(
         open_context() as context,
         Publisher(context, participant.channel("measured_cp"), new_session()) as poses,
         NewestSubscriber(context, participant.channel("servo_cf"), ServoCf) as forces,
-        _stop_signals() as stop,
+        stop_on_signals() as stop,
     ):
         if on_ready is not None:
             on_ready()
@@ -98,7 +95,7 @@ def run_master(
         end_ns = None if seconds is None else ready_ns + round(seconds * 1e9)
         timeout_ns = None if start_timeout_s is None else ready_ns + round(start_timeout_s * 1e9)
         try:
-            while not stop.is_set():
+            while not stop.asked:
                 now = schedule.wait()
                 if end_ns is not None and now >= end_ns:
                     break
@@ -128,25 +125,6 @@ def _message(poses: Publisher, source: HandSource, t_s: float, now_ns: int) -> M
         present=Signal(hand.present, now_ns),
         clutch=Signal(hand.clutch, now_ns),
     )
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; outside the main thread nothing sets it but the caller."""
-    stop = threading.Event()
-
-    def request(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _to_stderr(text: str) -> None:

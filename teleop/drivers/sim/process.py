@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from types import FrameType
+from collections.abc import Callable
+from contextlib import ExitStack
 
 from kinematics.arm import ArmModel
 from teleop.drivers.requests import OPS
@@ -18,6 +15,7 @@ from teleop.drivers.sim.arm import SimArm
 from teleop.drivers.sim.spec import SimArmSpec
 from teleop.loop.realtime import FIFO_PRIORITY, make_realtime
 from teleop.loop.schedule import ARM_PHASE_S, Schedule
+from teleop.loop.signals import StopFlag, stop_on_signals
 from teleop.loop.timing import Timing
 from teleop.wire.endpoints import Participant
 from teleop.wire.estop import EstopReceiver
@@ -37,30 +35,6 @@ _MAX_REQUESTS = 4
 _MAX_ESTOPS = 16
 # Measured in ticks: a minute at 1 kHz is enough for percentiles and keeps the ring small.
 _TIMING_CAPACITY = 60_000
-
-
-class _Stop:
-    """Set by SIGINT and SIGTERM; at the second one the driver no longer waits for the arm to stand still."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.asked += 1
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class SimArmServer:
@@ -179,7 +153,7 @@ def run_sim_arm(
         EndpointError: the endpoint cannot be bound.
         TrocarError: settings that do not fit the arm.
     """
-    with open_context() as context, ExitStack() as stack, _stop_on_signals() as stop:
+    with open_context() as context, ExitStack() as stack, stop_on_signals() as stop:
         server = SimArmServer(context, stack, name, arm, spec, endpoint)
         timing = Timing(_STAGES, capacity=_TIMING_CAPACITY)
         schedule = Schedule(spec.rate_hz, spin_s=0.0, phase_s=ARM_PHASE_S)
@@ -200,7 +174,9 @@ def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _loop(server: SimArmServer, schedule: Schedule, timing: Timing, stop: _Stop, ticks: int | None) -> None:
+def _loop(
+    server: SimArmServer, schedule: Schedule, timing: Timing, stop: StopFlag, ticks: int | None
+) -> None:
     contract = server.sim.contract
     stopping = False
     schedule.start()
