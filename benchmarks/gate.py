@@ -1,6 +1,6 @@
 """Time of rows and gate: 8 fixtures and 48 spheres on a three-joint arm about a trocar.
 
-    python benchmarks/gate.py
+python benchmarks/gate.py
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def main() -> None:
     for name, t in times.items():
         p = np.percentile(np.array(t) * 1e6, [50, 99, 99.9])
         print(f"{name:8s} p50 {p[0]:6.1f}  p99 {p[1]:6.1f}  p99.9 {p[2]:6.1f} us")
-    print(f"rows p50 {np.percentile(rows, 50):.0f} max {max(rows)};  evaluations mean {np.mean(evaluations):.2f} max {max(evaluations)}")
+    print(f"rows p50 {np.percentile(rows, 50):.0f} max {max(rows)}")
+    print(f"evaluations mean {np.mean(evaluations):.2f} max {max(evaluations)}")
 
 
 if __name__ == "__main__":
