@@ -150,9 +150,8 @@ def main() -> int:
     print(f"{done} ticks in {worlds} scenes, {time.time() - began:.0f} s")
     print(f"sent {sent}; hit by a wall while standing {recovering}")
     print(f"violations {bad}; limits broken {broken}; smallest clearance {least:.3e} m")
-    print(
-        f"nearest approach per scene: p50 {np.median(nearest) * 1e6:.2f} um, max {np.max(nearest) * 1e6:.0f} um"
-    )
+    middle, most = np.median(nearest) * 1e6, np.max(nearest) * 1e6
+    print(f"nearest approach per scene: p50 {middle:.2f} um, max {most:.2f} um")
     return int(bad > 0 or broken > 0)
 
 
