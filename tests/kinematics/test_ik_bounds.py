@@ -130,3 +130,15 @@ def test_limits_the_wrong_way_round_or_not_positive_are_refused_by_joint():
         JointLimits(**good | {"q_max": np.full(6, np.inf)})
     with pytest.raises(ValueError, match="read-only"):
         LIMITS.q_min[0] = 0.0
+
+
+def test_a_joint_at_the_end_of_its_range_does_not_slow_the_others():
+    q = 0.5 * (LIMITS.q_min + LIMITS.q_max)
+    q[3] = LIMITS.q_max[3] - 1e-3
+    v = np.zeros(N)
+    v[0] = 1.5
+    wanted = np.zeros(6)
+    wanted[0], wanted[3] = 1.5 * T, 100.0 * LIMITS.qd_max[3] * T
+    result = IK.solve(q=q, v_prev=v, jacobian=np.eye(6), error=np.zeros(6), feedforward=wanted)
+    assert abs(result.v[0] - 1.5) < 1e-9
+    assert result.joint_active[3] != 0

@@ -26,7 +26,7 @@ def wild_path(seed: int, count: int) -> list[np.ndarray]:
 def test_shaft_stays_on_the_trocar_while_the_tip_jumps_between_random_targets(seed):
     run = drive("panda_lap", wild_path(seed, 15), use_rcm=True)
     run.check_limits()
-    assert max(run.offset) < 50e-6
+    assert max(run.offset) < 6e-6  # the trocar's corrections come first; the promise is 50 µm
     assert not any(r.status.holds for r in run.results)
 
 

@@ -46,6 +46,14 @@ def test_a_step_towards_a_singularity_never_crosses_it():
                 assert sigma + bend * rate * T >= 0.0
 
 
+def test_a_step_away_from_a_singularity_moves_even_from_exactly_singular():
+    s0, speed = 0.02, 0.1
+    assert singular_rate(0.0, s0, speed, 5.0, 3.0, T) == pytest.approx(0.25 * speed / s0)
+    assert singular_rate(0.0, s0, -speed, -5.0, 3.0, T) == pytest.approx(-0.25 * speed / s0)
+    assert singular_rate(0.0, s0, speed, 0.0, 3.0, T) == 0.0  # no curvature: nothing to gain
+    assert singular_rate(0.5, s0, speed, 5.0, 3.0, T) == pytest.approx(speed / 0.5)
+
+
 def test_ur5e_passes_its_wrist_singularity_without_a_speed_spike_and_arrives():
     q0 = np.array([0.0, -1.2, 1.8, -0.6, -0.4, 0.3])
     arm = load("ur5e")
