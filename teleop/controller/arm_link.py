@@ -14,8 +14,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinematics.arm import ArmModel
-from teleop.safety.age import Passage
 from teleop.safety.reasons import Reason
+from teleop.wire.liveness import InputMonitor, Verdict
 from teleop.wire.messages import MeasuredJs, Reply, Request
 
 Array = npt.NDArray[np.float64]
@@ -58,9 +58,10 @@ class ArmLink:
         round_trip_ns: now minus the stamp of the command reported as executed last; -1 if none is new.
         rejected: refused states by reason.
         refusal: the driver's last refusal of a request, in its words.
+        monitor: whether the stream is alive and at its rate.
     """
 
-    def __init__(self, arm: ArmModel, spec: ArmLinkSpec, session: bytes) -> None:
+    def __init__(self, arm: ArmModel, spec: ArmLinkSpec, session: bytes, rate_hz: float) -> None:
         """A driver that has not been seen. ``session`` is the controller's, under which it commands."""
         self.spec = spec
         self._n = arm.n
@@ -69,7 +70,7 @@ class ArmLink:
         self.jaw_rad = 0.0
         self.rejected: dict[str, int] = {}
         self.refusal = ""
-        self._passage = Passage()
+        self.monitor = InputMonitor(rate_hz, alive_within_s=spec.stale_ms * 1e-3)
         self._next_id = 0
         self._forget()
 
@@ -82,9 +83,6 @@ class ArmLink:
         self.lease = b""
         self.restarted = False
         self.round_trip_ns = -1
-        self._session = b""
-        self._seq = -1
-        self._stamp_ns = 0
         self._echo_seq = -1
         self._want_enabled = False
         self._want_home = False
@@ -92,7 +90,6 @@ class ArmLink:
         self._want_reset = False
         self._pending: tuple[int, str, int] | None = None
         self._not_before_ns = 0
-        self._passage.reset()
 
     @property
     def stale(self) -> bool:
@@ -104,7 +101,7 @@ class ArmLink:
         self.restarted = False
         self.round_trip_ns = -1
         if measured is not None:
-            reject = self._refuse(measured)
+            reject = self._refuse(measured, now_ns)
             if reject:
                 self.rejected[reject] = self.rejected.get(reject, 0) + 1
             else:
@@ -112,31 +109,25 @@ class ArmLink:
         for reply in replies:
             self._settle(reply, now_ns)
         if self.seen:
-            self.age_ns = self._passage.age_ns(now_ns, self._stamp_ns)
+            self.age_ns = self.monitor.age_ns(now_ns) or 0
         if self.stale:
             self.lease = b""
 
-    def _refuse(self, measured: MeasuredJs) -> str:
+    def _refuse(self, measured: MeasuredJs, now_ns: int) -> str:
         if len(measured.q) != self._n or len(measured.qd) != self._n:
             return "wrong_shape"
         if not all(map(math.isfinite, (*measured.q, *measured.qd, measured.jaw_rad))):
             return "not_finite"
         if measured.state not in _STATES:
             return "unknown_state"
-        if self.seen and measured.session == self._session:
-            if measured.seq == self._seq:
-                return "duplicate"
-            if measured.seq < self._seq:
-                return "out_of_order"
-        return ""
+        verdict = self.monitor.judge(measured, now_ns)
+        return "" if verdict.admitted else verdict.value
 
     def _admit(self, measured: MeasuredJs, now_ns: int) -> None:
-        if self.seen and measured.session != self._session:
+        if self.monitor.observe(measured, now_ns) is Verdict.NEW_SESSION and self.seen:
             self._forget()
             self.restarted = True
         self.seen = True
-        self._session, self._seq, self._stamp_ns = measured.session, measured.seq, measured.stamp_ns
-        self._passage.update(now_ns, measured.stamp_ns)
         self.q[:] = measured.q
         self.jaw_rad = measured.jaw_rad
         self.state = measured.state

@@ -41,8 +41,8 @@ def build_pair(spec: PairSpec, arm_spec: ArmSpec, sender: bytes, scene: Scene, g
     return Pair(
         name=spec.name,
         arm=arm,
-        hand=Hand(spec.hand, make_pose_filter(spec.filter, RATE_HZ)),
-        link=ArmLink(arm, spec.link, sender),
+        hand=Hand(spec.hand, make_pose_filter(spec.filter, RATE_HZ), RATE_HZ),
+        link=ArmLink(arm, spec.link, sender, RATE_HZ),
         mapping=ClutchedMapping(spec.mapping),
         motion=Motion(arm, DifferentialIK(arm.limits, PERIOD_S), guard, PERIOD_S),
         jaw=Jaw(arm.jaw, spec.mapping.jaw_rate_max_rad_s, PERIOD_S),

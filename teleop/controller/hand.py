@@ -16,8 +16,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from teleop.controller._hand_kernels import carry, observe, turned_by
-from teleop.safety.age import Age, AgePolicy, Passage
+from teleop.safety.age import Age, AgePolicy
 from teleop.tremor import PoseFilter
+from teleop.wire.liveness import InputMonitor, Verdict
 from teleop.wire.messages import MeasuredCp
 
 Array = npt.NDArray[np.float64]
@@ -71,16 +72,17 @@ class Hand:
         clutch: the clutch is pressed, or its report is old.
         good_run: admitted samples in a row that were valid and came in time.
         fresh_stamp_ns: stamp of the sample admitted in this tick, 0 if none.
+        monitor: whether the stream is alive, at its rate, valid.
         rejected: refused samples by reason.
     """
 
-    def __init__(self, spec: HandSpec, pose_filter: PoseFilter) -> None:
+    def __init__(self, spec: HandSpec, pose_filter: PoseFilter, rate_hz: float) -> None:
         """A hand that has not been seen."""
         self.spec = spec
         self.filter = pose_filter
         self.policy = AgePolicy(*(int(ms * 1e6) for ms in (spec.late_ms, spec.stale_ms, spec.lost_ms)))
         self.rejected: dict[str, int] = {}
-        self._passage = Passage()
+        self.monitor = InputMonitor(rate_hz, alive_within_s=spec.lost_ms * 1e-3)
         self._forget()
         self.p = np.zeros(3)
         self.quat_xyzw = np.array([0.0, 0.0, 0.0, 1.0])
@@ -94,15 +96,12 @@ class Hand:
         self.clutch = True
         self.good_run = 0
         self.fresh_stamp_ns = 0
-        self._session = b""
-        self._seq = -1
         self._stamp_ns = 0
         self._raw_p = np.zeros(3)
         self._raw_quat = np.array([0.0, 0.0, 0.0, 1.0])
         self._out_p = np.zeros(3)
         self._out_quat = np.array([0.0, 0.0, 0.0, 1.0])
         self._twist = np.zeros(6)
-        self._passage.reset()
         self.filter.reset()
 
     def replace_filter(self, pose_filter: PoseFilter) -> None:
@@ -114,20 +113,20 @@ class Hand:
         """Take in what came since the last tick and bring the pose to ``now_ns``."""
         self.fresh_stamp_ns = 0
         if sample is not None:
-            reject = self._refuse(sample)
+            reject = self._refuse(sample, now_ns)
             if reject:
                 self.rejected[reject] = self.rejected.get(reject, 0) + 1
             else:
                 self._admit(sample, now_ns)
         if not self.seen:
             return
-        self.age_ns = self._passage.age_ns(now_ns, self._stamp_ns)
+        self.age_ns = self.monitor.age_ns(now_ns) or 0
         self.age = self.policy.classify(self.age_ns)
         if self.age > Age.FRESH:
             self.good_run = 0
         carry(self._out_p, self._out_quat, self._twist, self.age_ns * 1e-9, _DECAY_S, self.p, self.quat_xyzw)
 
-    def _refuse(self, sample: MeasuredCp) -> str:
+    def _refuse(self, sample: MeasuredCp, now_ns: int) -> str:
         """Why this sample cannot be believed, or an empty string."""
         numbers = (*sample.p_m, *sample.quat_xyzw, sample.gripper_rad)
         if not all(map(math.isfinite, numbers)):
@@ -136,18 +135,12 @@ class Hand:
             return "non_unit_quaternion"
         if max(map(abs, sample.p_m)) > self.spec.reach_m:
             return "out_of_reach"
-        if not self.seen:
-            return ""
-        if sample.session != self._session:
-            # One that took over while the other still speaks is an intruder; after silence it is a restart.
-            return "foreign_session" if self.age < Age.LOST else ""
-        if sample.seq == self._seq:
-            return "duplicate"
-        if sample.seq < self._seq:
-            return "out_of_order"
-        if sample.stamp_ns <= self._stamp_ns:
-            return "clock_step"
-        return self._impossible(sample) if self.age < Age.STALE else ""
+        verdict = self.monitor.judge(sample, now_ns)
+        if not verdict.admitted:
+            return verdict.value
+        # After a loss the hand may be anywhere: it is not followed before references are taken anew.
+        known = self.seen and verdict is Verdict.ACCEPTED and self.age < Age.STALE
+        return self._impossible(sample) if known else ""
 
     def _impossible(self, sample: MeasuredCp) -> str:
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 + _BUNCHING_S
@@ -157,7 +150,7 @@ class Hand:
         return "jump" if turn_rad > self.spec.turn_max_rad_s * elapsed_s else ""
 
     def _admit(self, sample: MeasuredCp, now_ns: int) -> None:
-        if self.seen and sample.session != self._session:
+        if self.monitor.observe(sample, now_ns, valid=sample.valid) is Verdict.NEW_SESSION:
             self._forget()
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 if self.seen else 0.0
         first = not self.seen or self.age >= Age.STALE
@@ -173,8 +166,7 @@ class Hand:
             self._out_quat[:] = quat
         else:
             observe(p, quat, elapsed_s, _VELOCITY_SMOOTHING_S, self._out_p, self._out_quat, self._twist)
-        self._session, self._seq, self._stamp_ns = sample.session, sample.seq, sample.stamp_ns
-        self._passage.update(now_ns, sample.stamp_ns)
+        self._stamp_ns = sample.stamp_ns
         self.seen = True
         self.fresh_stamp_ns = sample.stamp_ns
         self.gripper_rad = sample.gripper_rad

@@ -38,6 +38,7 @@ class Pair:
         motion: the commanded motion.
         jaw: the commanded jaw.
         machine: teleop state.
+        now_ns: clock of the tick.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Pair:
         self.motion = motion
         self.jaw = jaw
         self.machine = TeleopMachine()
+        self.now_ns = 0
         self._streaming_ticks = 0
         self._facts: Facts | None = None
         prismatic = np.array(arm.prismatic)
@@ -67,6 +69,7 @@ class Pair:
 
     def sense(self, inputs: PairInputs, operating: OperatingMachine, now_ns: int) -> None:
         """First half of a tick: take in what came and turn it into facts."""
+        self.now_ns = now_ns
         self.hand.update(inputs.master, now_ns)
         self.link.update(inputs.arm, inputs.arm_replies, now_ns)
         self._facts = Facts(

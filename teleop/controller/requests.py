@@ -16,6 +16,7 @@ from teleop.controller.pair import Pair
 from teleop.safety.reasons import Reason
 from teleop.safety.states import Operating, OperatingMachine
 from teleop.tremor import FilterSpec, make_pose_filter
+from teleop.wire.liveness import InputMonitor
 from teleop.wire.messages import Reply, Request
 
 
@@ -209,7 +210,23 @@ class RequestDesk:
                     "scale": pair.mapping.scale,
                     "arm_state": pair.link.state,
                     "is_homed": pair.link.is_homed,
+                    "inputs": {
+                        "measured_cp": _health(pair.hand.monitor, pair.now_ns),
+                        "measured_js": _health(pair.link.monitor, pair.now_ns),
+                    },
                 }
                 for pair in pairs
             },
         }
+
+
+def _health(monitor: InputMonitor, now_ns: int) -> dict[str, Any]:
+    """The three answers of an input as plain data."""
+    health = monitor.health(now_ns)
+    return {
+        "alive": health.alive,
+        "rate_ok": health.rate_ok,
+        "valid": health.valid,
+        "rate_hz": round(health.rate_hz, 1),
+        "age_ms": None if health.age_ns is None else health.age_ns * 1e-6,
+    }

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from teleop.drivers.lease import Lease
 from teleop.drivers.limits import DriverLimits
-from teleop.safety.age import Passage
 from teleop.wire.messages import ServoJp
+from teleop.wire.passage import Passage
 
 Array = npt.NDArray[np.float64]
 

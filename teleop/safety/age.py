@@ -1,15 +1,9 @@
-"""The policy on the age of the hand's samples (PROTOCOL.md, last paragraph), and how age is measured.
-
-Sender and receiver may have different clocks, so age is measured against the fastest passage seen: a
-sample that took 3 ms longer than the quickest of the last seconds is 3 ms late, whatever the clocks say.
-"""
+"""The policy on the age of the hand's samples (PROTOCOL.md, last paragraph)."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-
-_WINDOW_NS = 1_000_000_000
 
 
 class Age(enum.IntEnum):
@@ -36,37 +30,3 @@ class AgePolicy:
         if age_ns <= self.stale_ns:
             return Age.LATE
         return Age.STALE if age_ns <= self.lost_ns else Age.LOST
-
-
-class Passage:
-    """Tracks the quickest passage from a sender's stamp to our clock over the last one to two seconds."""
-
-    __slots__ = ("_candidate", "_since_ns", "best_ns")
-
-    def __init__(self) -> None:
-        """Nothing seen yet."""
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget; the next sample sets the baseline."""
-        self.best_ns: int | None = None
-        self._candidate: int | None = None
-        self._since_ns = 0
-
-    def update(self, now_ns: int, stamp_ns: int) -> None:
-        """Take note of a sample stamped ``stamp_ns`` that arrived at ``now_ns``."""
-        passage = now_ns - stamp_ns
-        if self.best_ns is None or self._candidate is None:
-            self.best_ns = self._candidate = passage
-            self._since_ns = now_ns
-            return
-        self._candidate = min(self._candidate, passage)
-        if now_ns - self._since_ns > _WINDOW_NS:
-            # The best of the window that just closed replaces the baseline, so a clock that runs slowly
-            # is followed, and one that was set back is believed again after at most two windows.
-            self.best_ns, self._candidate, self._since_ns = self._candidate, passage, now_ns
-        self.best_ns = min(self.best_ns, passage)
-
-    def age_ns(self, now_ns: int, stamp_ns: int) -> int:
-        """How much later than the quickest passage the sample is, at ``now_ns``."""
-        return now_ns - stamp_ns - (self.best_ns or 0)

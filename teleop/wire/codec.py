@@ -23,8 +23,8 @@ class Reject(enum.Enum):
 
     OVERSIZED = "oversized"
     MALFORMED = "malformed"
-    UNKNOWN_SCHEMA = "unknown schema"
-    WRONG_STREAM = "wrong stream"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    WRONG_STREAM = "wrong_stream"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from teleop.wire.messages import Header
-
-AHEAD_NS = 5_000_000
-"""How far a stamp may lie ahead: the receiver may have read its clock before the message was sampled."""
+from teleop.wire.passage import Passage
 
 RATE_WINDOW_S = 0.1
 RATE_WINDOW_MIN = 8
@@ -23,12 +21,11 @@ class Verdict(enum.Enum):
     """What became of a message, by its header alone."""
 
     ACCEPTED = "accepted"
-    NEW_SESSION = "new session"
+    NEW_SESSION = "new_session"
     DUPLICATE = "duplicate"
-    OUT_OF_ORDER = "out of order"
-    FOREIGN_SESSION = "foreign session"
-    STAMP_BACKWARD = "stamp went back"
-    STAMP_AHEAD = "stamp in the future"
+    OUT_OF_ORDER = "out_of_order"
+    FOREIGN_SESSION = "foreign_session"
+    STAMP_BACKWARD = "stamp_backward"
 
     @property
     def admitted(self) -> bool:
@@ -44,7 +41,7 @@ class Health:
         alive: the newest content is younger than the limit.
         rate_ok: messages reach us at the nominal rate, within 20 %.
         valid: the sender called the newest content valid.
-        age_ns: how long ago the newest content was sampled; ``None`` before the first message.
+        age_ns: age of the newest content, beyond the quickest passage; ``None`` before the first message.
         rate_hz: messages a second that reached us lately; 0 before the second message.
     """
 
@@ -65,7 +62,6 @@ class InputMonitor:
         counts: messages by verdict.
         missing: messages that never came, by gaps in ``seq``; a conflated stream drops some by design.
         session: the session believed now; ``None`` before the first message.
-        clock_offset_ns: receiver's clock minus sender's clock; 0 on one host.
     """
 
     def __init__(self, rate_hz: float, alive_within_s: float) -> None:
@@ -78,7 +74,7 @@ class InputMonitor:
         self.counts: Counter[Verdict] = Counter()
         self.missing = 0
         self.session: bytes | None = None
-        self.clock_offset_ns = 0
+        self._passage = Passage()
         self._rate_hz = rate_hz
         self._period_ns = round(1e9 / rate_hz)
         self._alive_within_ns = round(alive_within_s * 1e9)
@@ -96,24 +92,25 @@ class InputMonitor:
             now_ns: receiver's monotonic clock.
             valid: what the sender says of the content.
         """
-        verdict = self._judge(header, now_ns)
+        verdict = self.judge(header, now_ns)
         self.counts[verdict] += 1
         if not verdict.admitted:
             return verdict
         if verdict is Verdict.NEW_SESSION:
             self.session = header.session
             self._arrivals_ns.clear()
+            self._passage.reset()
         else:
             self.missing += header.seq - self._seq - 1
         self._arrivals_ns.append(now_ns)
         self._seq = header.seq
         self._stamp_ns = header.stamp_ns
         self._valid = valid
+        self._passage.update(now_ns, header.stamp_ns)
         return verdict
 
-    def _judge(self, header: Header, now_ns: int) -> Verdict:
-        if header.stamp_ns + self.clock_offset_ns > now_ns + AHEAD_NS:
-            return Verdict.STAMP_AHEAD
+    def judge(self, header: Header, now_ns: int) -> Verdict:
+        """What :meth:`observe` would say of a message; changes nothing."""
         if header.session != self.session:
             silent = not self._arrivals_ns or now_ns - self._arrivals_ns[-1] > self._alive_within_ns
             return Verdict.NEW_SESSION if silent else Verdict.FOREIGN_SESSION
@@ -126,10 +123,10 @@ class InputMonitor:
         return Verdict.ACCEPTED
 
     def age_ns(self, now_ns: int) -> int | None:
-        """Time since the newest admitted content was sampled; ``None`` before the first message."""
+        """Age of the newest admitted content, see :class:`Passage`; ``None`` before the first message."""
         if self.session is None:
             return None
-        return max(0, now_ns - self._stamp_ns - self.clock_offset_ns)
+        return self._passage.age_ns(now_ns, self._stamp_ns)
 
     def health(self, now_ns: int) -> Health:
         """The three answers at ``now_ns``."""

@@ -73,7 +73,7 @@ class RequestServer(WireSocket):
                 if request.request_id is not None:
                     self._send(route, Reply(id=request.request_id, ok=False, error=request.detail))
             elif request.op not in self._ops:
-                self.rejected["unknown operation"] += 1
+                self.rejected["unknown_operation"] += 1
                 error = f"no operation {request.op!r}; there are: {', '.join(sorted(self._ops))}"
                 self._send(route, Reply(id=request.id, ok=False, error=error))
             else:

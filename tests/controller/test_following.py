@@ -207,6 +207,18 @@ def test_an_arm_that_is_not_where_it_was_commanded_is_a_fault_that_names_the_joi
     assert "pitch" in rig.controller.operating.detail
 
 
+def test_get_state_tells_of_each_input_whether_it_is_alive_at_its_rate_and_valid() -> None:
+    rig = Rig()
+    rig.bring_up()
+    rig.hand.valid = False
+    for _ in range(30):
+        rig.tick(arm=False)
+    inputs = rig.request("get_state").result["pairs"]["pair"]["inputs"]
+    assert (inputs["measured_cp"]["alive"], inputs["measured_cp"]["rate_ok"]) == (True, True)
+    assert inputs["measured_cp"]["valid"] is False
+    assert inputs["measured_js"]["rate_ok"] is False
+
+
 def test_the_jaw_follows_the_gripper_slowly_at_first() -> None:
     rig = Rig()
     rig.bring_up()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from teleop.safety.age import Age, AgePolicy, Passage
+from teleop.safety.age import Age, AgePolicy
+from teleop.wire.passage import Passage
 
 MS = 1_000_000
 
@@ -38,7 +39,15 @@ def test_a_clock_set_forward_is_never_taken_for_lateness() -> None:
 
 @pytest.mark.parametrize(
     ("age_ms", "band"),
-    [(0, Age.FRESH), (5, Age.FRESH), (5.1, Age.LATE), (20, Age.LATE), (20.1, Age.STALE), (100, Age.STALE), (101, Age.LOST)],
+    [
+        (0, Age.FRESH),
+        (5, Age.FRESH),
+        (5.1, Age.LATE),
+        (20, Age.LATE),
+        (20.1, Age.STALE),
+        (100, Age.STALE),
+        (101, Age.LOST),
+    ],
 )
 def test_the_bands_are_those_of_the_protocol(age_ms: float, band: Age) -> None:
     assert AgePolicy().classify(int(age_ms * MS)) is band

@@ -35,7 +35,9 @@ ALLOWED = {
 
 @pytest.mark.parametrize("state", Operating)
 @pytest.mark.parametrize("op", ["enable", "disable", "pause", "resume", "reset_fault"])
-def test_each_request_in_each_state_does_what_the_table_says_or_says_why_not(state: Operating, op: str) -> None:
+def test_each_request_in_each_state_does_what_the_table_says_or_says_why_not(
+    state: Operating, op: str
+) -> None:
     machine = _in(state)
     refusal = machine.request(op)
     if (state, op) in ALLOWED:

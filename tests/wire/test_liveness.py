@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teleop.wire.liveness import AHEAD_NS, InputMonitor, Verdict
+from teleop.wire.liveness import InputMonitor, Verdict
 from teleop.wire.messages import Header
 
 MS = 1_000_000
@@ -42,22 +42,23 @@ def test_a_steady_input_is_alive_at_its_rate_and_valid() -> None:
     now = feed(m, 300)
     health = m.health(now)
     assert (health.alive, health.rate_ok, health.valid) == (True, True, True)
-    assert health.age_ns == 100_000
+    assert health.age_ns == 0
     assert health.rate_hz == pytest.approx(1000.0)
     assert m.missing == 0
 
 
-def test_alive_ends_exactly_at_the_age_limit_counted_from_the_stamp() -> None:
+def test_alive_ends_exactly_at_the_age_limit() -> None:
     m = monitor()
     now = feed(m, 10)
-    assert m.health(now - 100_000 + 20 * MS).alive
-    assert not m.health(now - 100_000 + 20 * MS + 1).alive
+    assert m.health(now + 20 * MS).alive
+    assert not m.health(now + 20 * MS + 1).alive
 
 
 def test_a_message_that_arrives_old_does_not_make_the_input_alive() -> None:
     m = monitor()
-    assert m.observe(head(0, 0), 3_000 * MS).admitted
-    assert not m.health(3_000 * MS).alive
+    now = feed(m, 10)
+    assert m.observe(head(10, now), now + 3_000 * MS).admitted
+    assert not m.health(now + 3_000 * MS).alive
 
 
 @pytest.mark.parametrize(
@@ -103,21 +104,21 @@ def test_repeats_and_stragglers_are_rejected_and_do_not_refresh_the_age() -> Non
     now = feed(m, 10)
     assert m.observe(head(9, now + 50 * MS), now + 50 * MS) is Verdict.DUPLICATE
     assert m.observe(head(3, now + 50 * MS), now + 50 * MS) is Verdict.OUT_OF_ORDER
-    assert m.health(now + 50 * MS).age_ns == 50 * MS + 100_000
+    assert m.health(now + 50 * MS).age_ns == 50 * MS
 
 
-def test_a_stamp_that_goes_back_or_lies_ahead_is_rejected() -> None:
+def test_a_stamp_that_goes_back_is_rejected() -> None:
     m = monitor()
     now = feed(m, 10)
     assert m.observe(head(10, now - MS), now) is Verdict.STAMP_BACKWARD
-    assert m.observe(head(10, now + AHEAD_NS + 1), now) is Verdict.STAMP_AHEAD
-    assert m.observe(head(10, now + AHEAD_NS), now) is Verdict.ACCEPTED
 
 
-def test_a_stamp_slightly_ahead_counts_as_age_zero() -> None:
+def test_to_judge_a_message_changes_nothing() -> None:
     m = monitor()
-    m.observe(head(0, MS), 0)
-    assert m.health(0).age_ns == 0
+    now = feed(m, 10)
+    for _ in range(2):
+        assert m.judge(head(10, now), now) is Verdict.ACCEPTED
+    assert m.counts[Verdict.ACCEPTED] == 9
 
 
 def test_another_session_is_foreign_until_the_first_fell_silent() -> None:
@@ -139,15 +140,14 @@ def test_two_senders_at_once_never_take_turns_even_when_their_stamps_are_old() -
         m.observe(head(k, k * MS, A), 10_000 * MS + k * MS)
         m.observe(head(k, k * MS, B), 10_000 * MS + k * MS)
     assert m.counts == {Verdict.NEW_SESSION: 1, Verdict.ACCEPTED: 199, Verdict.FOREIGN_SESSION: 200}
-    assert not m.health(10_200 * MS).alive
 
 
-def test_a_known_clock_offset_is_taken_out_of_the_age() -> None:
+@pytest.mark.parametrize("offset_ms", [-500_000, 0, 123_456])
+def test_the_age_does_not_depend_on_whose_clock_is_right(offset_ms: int) -> None:
     m = monitor()
-    m.clock_offset_ns = -500 * MS  # the sender's clock is half a second ahead
-    assert m.observe(head(0, 600 * MS), 101 * MS).admitted
-    assert m.health(101 * MS).age_ns == MS
-    assert m.health(101 * MS).alive
+    for k in range(100):
+        m.observe(head(k, (k + offset_ms) * MS), k * MS)
+    assert m.health(107 * MS).age_ns == 8 * MS
 
 
 @settings(deadline=None)
@@ -176,7 +176,6 @@ def test_whatever_comes_the_admitted_only_ever_move_forward(
             assert stamp >= last[session][1]
         if verdict.admitted:
             assert m.session == session
-            assert stamp <= now + AHEAD_NS
             last[session] = (seq, stamp)
     assert m.counts == verdicts
     assert m.missing >= 0

@@ -153,7 +153,7 @@ def test_what_is_not_a_message_is_counted_by_reason_and_the_good_one_behind_it_i
         stranger.send_multipart([b"two", b"parts"])
         stranger.send(msgpack.packb(good))
         assert eventually(receiver.receive).source == "a"
-        assert receiver.rejected == {"malformed": 3, "unknown schema": 1, "wrong stream": 1}
+        assert receiver.rejected == {"malformed": 3, "unknown_schema": 1, "wrong_stream": 1}
         assert receiver.last_rejected is not None
 
 
