@@ -66,7 +66,9 @@ def test_changing_scale_or_registration_moves_nothing(
     mapping.set_scale(p, _quat(hand), scale, rotation_scale)
     mapping.step(p, _quat(hand), 0.001)
     mapping.set_registration(
-        p, _quat(hand), RegistrationSpec(quat_camera_master_xyzw=tuple(_quat(Rotation.random(random_state=1))))
+        p,
+        _quat(hand),
+        RegistrationSpec(quat_camera_master_xyzw=tuple(_quat(Rotation.random(random_state=1)))),
     )
     mapping.step(p, _quat(hand), 0.001)
     np.testing.assert_allclose(mapping.p_world, p_before, atol=1e-15)
