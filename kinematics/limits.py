@@ -41,21 +41,25 @@ class JointLimits:
         for name in ("q_min", "q_max", "qd_max", "qdd_max", "qddd_max"):
             value = _frozen(getattr(self, name))
             if value.shape != (n,):
-                raise KinematicsError(f"limits: {name} has shape {value.shape}, expected ({n},) like q_min")
+                raise KinematicsError(
+                    f"limits: {name} has shape {value.shape}, expected ({n},) like q_min"
+                )
             if np.isnan(value).any() or (name != "qddd_max" and not np.isfinite(value).all()):
                 raise KinematicsError(f"limits: {name} must be finite numbers, got {value.tolist()}")
             object.__setattr__(self, name, value)
         if not (self.q_min < self.q_max).all():
             joint = int(np.argmin(self.q_max - self.q_min))
             raise KinematicsError(
-                f"limits: joint {joint} has q_min {self.q_min[joint]:g} not below q_max {self.q_max[joint]:g}; "
-                "were they written the wrong way round?"
+                f"limits: joint {joint} has q_min {self.q_min[joint]:g} not below q_max "
+                f"{self.q_max[joint]:g}; were they written the wrong way round?"
             )
         for name in ("qd_max", "qdd_max", "qddd_max"):
             value = getattr(self, name)
             if not (value > 0).all():
                 joint = int(np.argmin(value))
-                raise KinematicsError(f"limits: {name} of joint {joint} is {value[joint]:g}, expected above 0")
+                raise KinematicsError(
+                    f"limits: {name} of joint {joint} is {value[joint]:g}, expected above 0"
+                )
 
     @property
     def n(self) -> int:

@@ -13,7 +13,7 @@ from kinematics.ik import DifferentialIK
 from kinematics.ik_result import IKStatus
 from kinematics.limits import JointLimits
 from kinematics.relax import least_slack
-from kinematics.rows import RowSet
+from kinematics.rows import RowSet, keep_reachable
 
 T = 1e-3
 
@@ -195,6 +195,21 @@ def test_soft_rows_give_way_in_their_declared_order_by_the_least_total():
             assert slack[priority == level].sum() == pytest.approx(total, abs=2e-3)
         checked += 1
     assert checked > 40
+
+
+def test_a_row_is_dropped_only_if_every_corner_of_the_box_meets_it():
+    rng = np.random.default_rng(8)
+    n, k = 4, 400
+    scaled = rng.normal(size=(k, n))
+    scaled /= np.linalg.norm(scaled, axis=1)[:, None]
+    lo, hi, qd_max = -rng.uniform(0, 0.02, n), rng.uniform(0, 0.02, n), rng.uniform(0.5, 2.0, n)
+    bound = -np.abs(rng.normal(size=k)) * 0.02
+    corners = np.array(np.meshgrid(*zip(lo, hi, strict=True))).reshape(n, -1).T / qd_max
+    wanted = np.flatnonzero((corners @ scaled.T).min(axis=0) < bound)
+    index = np.arange(k)
+    left = keep_reachable(scaled.copy(), bound.copy(), np.ones(k), index, k, lo, hi, qd_max)
+    assert 50 < left < k
+    np.testing.assert_array_equal(index[:left], wanted)
 
 
 def plain(n=6, **changes):
