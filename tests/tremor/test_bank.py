@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from teleop.masters.surgeon import SurgeonSpec, synthesise
 from teleop.tremor import KalmanBankSpec, make_axis_filter
+from teleop.tremor.kalman_bank.kernel import observe
+from teleop.tremor.pose import coordinate_change
 
 SETTLED = 4000
 
@@ -105,6 +108,37 @@ def test_a_moving_hand_is_followed_from_the_first_samples_on():
     x = (0.1 * t)[:, None]
     out, _ = filtered(KalmanBankSpec(), x)
     assert np.max(np.abs(out - x)[5:]) < 30e-6
+
+
+@pytest.mark.parametrize("periods", [0.5, 1.0, 3.0, 40.0])
+def test_a_longer_wait_shrinks_the_innovation_as_often_as_samples_were_lost(periods):
+    axis = make_axis_filter(KalmanBankSpec(), 1000.0, 1)
+    table = axis.core.table
+    turns = np.zeros((len(table.model.frequencies_hz), 2))
+    state = np.zeros((1, table.model.size))
+    observe(state, table.wide[None], turns, np.array([1.0]), 1e-3 * periods, periods)
+    row = table.model.observation()
+    assert 1.0 - row @ state[0] == pytest.approx((1.0 - row @ table.wide) ** periods, rel=1e-9)
+
+
+def test_new_coordinates_carry_position_velocity_and_acceleration_over():
+    rng = np.random.default_rng(2)
+    r, v, a = rng.uniform(-0.2, 0.2, 3), rng.uniform(-2.0, 2.0, 3), rng.uniform(-5.0, 5.0, 3)
+    core = make_axis_filter(KalmanBankSpec(), 1000.0, 3).core
+    core.start(r)
+    core.state[:, 1], core.state[:, 2] = v, a
+    jacobian, curvature = np.empty((3, 3)), np.empty((3, 3, 3))
+    coordinate_change(r, jacobian, curvature)
+    core.transport(jacobian, r, np.zeros(3), curvature)
+
+    def new(t):
+        path = Rotation.from_rotvec(r + v * t + 0.5 * a * t * t)
+        return (Rotation.from_rotvec(r).inv() * path).as_rotvec()
+
+    h = 1e-3
+    np.testing.assert_allclose(core.state[:, 0], new(0.0), atol=1e-15)
+    np.testing.assert_allclose(core.state[:, 1], (new(h) - new(-h)) / (2 * h), atol=1e-4)
+    np.testing.assert_allclose(core.state[:, 2], (new(h) - 2 * new(0.0) + new(-h)) / h**2, atol=1e-3)
 
 
 @pytest.mark.parametrize("keep", [0.95, 0.7])

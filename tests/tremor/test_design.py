@@ -86,6 +86,18 @@ def test_transition_is_the_matrix_exponential_of_the_hand():
     np.testing.assert_allclose(SMALL.transition(), expm(PERIOD * block_diag(*blocks)), atol=1e-14)
 
 
+def test_process_noise_of_the_voluntary_motion_is_the_integral_of_white_jerk():
+    from scipy.integrate import quad
+
+    # What jerk at time s before the sample does to [p, v, a]: (s^2 / 2, s, 1).
+    response = (lambda s: 0.5 * s * s, lambda s: s, lambda s: 1.0)
+    expected = [
+        [quad(lambda s, f=f, g=g: JERK * f(s) * g(s), 0.0, PERIOD, epsabs=0.0)[0] for g in response]
+        for f in response
+    ]
+    np.testing.assert_allclose(SMALL.process_noise(JERK, LEVELS)[:3, :3], expected, rtol=1e-9)
+
+
 def test_process_noise_keeps_the_oscillators_at_their_stationary_variance():
     A, Q = SMALL.transition(), SMALL.process_noise(JERK, LEVELS)
     stationary = np.diag(np.repeat(LEVELS, 2))
