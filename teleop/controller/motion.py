@@ -20,6 +20,7 @@ from kinematics.ik_result import LIMITERS, IKResult
 from kinematics.joint_bounds import stop_time, stop_velocity
 from kinematics.pose import matrix_to_quat, pose_difference
 from kinematics.rcm import SoftwareRcm
+from kinematics.rcm_stop import RcmStop
 from kinematics.rows import RowSet
 from teleop.controller.guard import Guard
 from teleop.wire.messages import LedgerLine
@@ -61,6 +62,7 @@ class Motion:
         self._posture = np.array(arm.home) if arm.n > 6 else None
         software = arm.rcm is not None and arm.rcm.kind == "software"
         self._rcm = SoftwareRcm(arm.n, period_s) if software else None
+        self._rcm_stop = RcmStop(arm, period_s) if software else None
         self._clear()
         self._place()
 
@@ -135,7 +137,7 @@ class Motion:
         result = self._solve(error, feedforward, rows)
         self._note(result, rows)
         before = self.p_world_tip.tolist()
-        self._commit(self._gated(result.v))
+        self._commit(self._gated(self._on_trocar(result.v)))
         self.sent_m = math.dist(self.p_world_tip.tolist(), before)
 
     def violated(self) -> bool:
@@ -182,6 +184,21 @@ class Motion:
             return Certificate(True)
         return self._guard.certify(self.q, v, stop_time(v, self._a, self._period_s))
 
+    def _on_trocar(self, wanted: Array) -> Array:
+        """As much of the wanted velocity as keeps the stop after it on a software remote centre."""
+        if self._rcm_stop is None:
+            return wanted
+        fraction = self._rcm_stop.fraction(self.q, self._stop_v, wanted)
+        if fraction < 1.0:
+            lost = (1.0 - fraction) * (wanted - self._stop_v)
+            self._lose("trocar", "limited", "shaft", lost)
+        return self._stop_v + fraction * (wanted - self._stop_v)
+
+    def _lose(self, who: str, what: str, body: str, v: Array) -> None:
+        """A line in the ledger for a joint velocity that is not sent."""
+        by_m = math.hypot(*(self._state.jacobian[:3] @ v).tolist()) * self._period_s
+        self.ledger.append(LedgerLine(who, what, body, by_m))
+
     def _gated(self, wanted: Array) -> Array:
         """The largest certified part of the wanted velocity; at least the stop."""
         for fraction in _FRACTIONS:
@@ -190,9 +207,7 @@ class Motion:
             if certificate.certified:
                 break
             if fraction == 1.0:
-                lost = self._state.jacobian[:3] @ (wanted - self._stop_v) * self._period_s
-                by_m = float(np.linalg.norm(lost))
-                self.ledger.append(LedgerLine(certificate.fixture, "stopped", certificate.body, by_m))
+                self._lose(certificate.fixture, "stopped", certificate.body, wanted - self._stop_v)
         else:
             v = self._stop_v
             certificate = self._certify(v)
