@@ -167,6 +167,35 @@ def check(*sessions: Path, effective: bool = False, overrides: Overrides = ()) -
 
 
 @app.command
+def tremor(
+    recording: Path,
+    *,
+    filter: str = "kalman_bank",
+    hand: str = "right",
+    json: Annotated[Path | None, Parameter(name="--json")] = None,
+    picture: Path | None = None,
+) -> int:
+    """Filter a recorded hand, and say what the filter did to it.
+
+    Parameters
+    ----------
+    recording: Path
+        A pose CSV, or a console CSV; told apart by their headers.
+    filter: str
+        none, butterworth, one_euro, notch, wflc, bmflc, bmflc_kf or kalman_bank.
+    hand: str
+        left or right, of a console recording.
+    json: Path
+        Write the figures to this file as JSON.
+    picture: Path
+        Draw the spectra before and after, .svg, .png or .pdf. Needs matplotlib: pip install trocar[plot].
+    """
+    from teleop.tremor.command import run as run_tremor
+
+    return run_tremor(recording, filter=filter, hand=hand, json=json, picture=picture)
+
+
+@app.command
 def doctor(
     *,
     seconds: Annotated[float, Parameter(validator=Number(gt=0.0))] = 10.0,

@@ -66,6 +66,14 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
     for code, seconds in summary["reasons"].items():
         if code != Reason.NONE.code and code in _REASONS:
             console.print(f"  {seconds:8.2f} s  {_REASONS[code].sentence}", highlight=False)
+    for name, axes in summary["tremor"].items():
+        for axis in axes or ():
+            if axis["band_6_14_hz_db"] is not None:
+                console.print(
+                    f"tremor of {name}, {axis['axis']}: {axis['tremor_rms_in_um']:.1f} um in, "
+                    f"{axis['tremor_rms_out_um']:.1f} um out ({axis['band_6_14_hz_db']:.1f} dB)",
+                    highlight=False,
+                )
     for fixture, clearance in summary["min_clearance_m"].items():
         console.print(f"smallest clearance to {fixture}: {1e3 * clearance:.3f} mm", highlight=False)
     rejected = ", ".join(f"{reason} {count}" for reason, count in summary["rejected"].items())

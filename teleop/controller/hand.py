@@ -72,6 +72,8 @@ class Hand:
         clutch: the clutch is pressed, or its report is old.
         good_run: admitted samples in a row that were valid and came in time.
         fresh_stamp_ns: stamp of the sample admitted in this tick, 0 if none.
+        raw_p: position of the newest sample, shape (3,), m.
+        filtered_p: the same after the filter.
         monitor: whether the stream is alive, at its rate, valid.
         rejected: refused samples by reason.
     """
@@ -97,9 +99,9 @@ class Hand:
         self.good_run = 0
         self.fresh_stamp_ns = 0
         self._stamp_ns = 0
-        self._raw_p = np.zeros(3)
+        self.raw_p = np.zeros(3)
         self._raw_quat = np.array([0.0, 0.0, 0.0, 1.0])
-        self._out_p = np.zeros(3)
+        self.filtered_p = np.zeros(3)
         self._out_quat = np.array([0.0, 0.0, 0.0, 1.0])
         self._twist = np.zeros(6)
         self.filter.reset()
@@ -124,7 +126,9 @@ class Hand:
         self.age = self.policy.classify(self.age_ns)
         if self.age > Age.FRESH:
             self.good_run = 0
-        carry(self._out_p, self._out_quat, self._twist, self.age_ns * 1e-9, _DECAY_S, self.p, self.quat_xyzw)
+        carry(
+            self.filtered_p, self._out_quat, self._twist, self.age_ns * 1e-9, _DECAY_S, self.p, self.quat_xyzw
+        )
 
     def _refuse(self, sample: MeasuredCp, now_ns: int) -> str:
         """Why this sample cannot be believed, or an empty string."""
@@ -144,7 +148,7 @@ class Hand:
 
     def _impossible(self, sample: MeasuredCp) -> str:
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 + _BUNCHING_S
-        if math.dist(sample.p_m, self._raw_p) > self.spec.speed_max_m_s * elapsed_s:
+        if math.dist(sample.p_m, self.raw_p) > self.spec.speed_max_m_s * elapsed_s:
             return "jump"
         turn_rad = turned_by(np.array(sample.quat_xyzw), self._raw_quat)
         return "jump" if turn_rad > self.spec.turn_max_rad_s * elapsed_s else ""
@@ -156,16 +160,16 @@ class Hand:
         first = not self.seen or self.age >= Age.STALE
         if first:
             self.filter.reset()
-        self._raw_p[:] = sample.p_m
+        self.raw_p[:] = sample.p_m
         self._raw_quat[:] = sample.quat_xyzw
         self._raw_quat /= math.hypot(*sample.quat_xyzw)
-        p, quat = self.filter.step(self._raw_p, self._raw_quat, elapsed_s)
+        p, quat = self.filter.step(self.raw_p, self._raw_quat, elapsed_s)
         if first:
             self._twist[:] = 0.0
-            self._out_p[:] = p
+            self.filtered_p[:] = p
             self._out_quat[:] = quat
         else:
-            observe(p, quat, elapsed_s, _VELOCITY_SMOOTHING_S, self._out_p, self._out_quat, self._twist)
+            observe(p, quat, elapsed_s, _VELOCITY_SMOOTHING_S, self.filtered_p, self._out_quat, self._twist)
         self._stamp_ns = sample.stamp_ns
         self.seen = True
         self.fresh_stamp_ns = sample.stamp_ns

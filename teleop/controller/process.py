@@ -134,7 +134,7 @@ def summary(loop: ControllerLoop, session: Session) -> dict[str, Any]:
         "lateness_us": plain(timed.lateness_us),
         "latency_us": plain(timed.latency_us),
         "stages_us": {name: plain(p) for name, p in timed.stages_us.items()},
-        **loop.statistics.summary(loop.ports.rejected()),
+        **loop.statistics.summary(loop.ports.rejected(), RATE_HZ),
         "config_hash": session.config_hash,
         "version": version("trocar"),
     }

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from teleop.controller.pair import Pair
 from teleop.controller.types import ControllerOutputs
 from teleop.safety.states import Teleop
+from teleop.tremor.trace import TremorTrace
 
 Array = npt.NDArray[np.float64]
 
@@ -54,22 +55,31 @@ class RunStatistics:
         self._tracking = Series()
         self._round_trip = Series()
         self._violations = 0
+        self._tremor = [TremorTrace() for _ in self._pairs]
 
     def add(self, outputs: ControllerOutputs, dt: float) -> None:
         """Take note of one tick that stands for ``dt`` seconds."""
-        for pair in outputs.pairs:
-            self._states[pair.teleop.value] += dt
-            self._reasons[pair.reason.code] += dt
-            if pair.round_trip_ns >= 0:
-                self._round_trip.add(pair.round_trip_ns * 1e-3)
-            if pair.teleop is Teleop.FOLLOWING:
-                self._tracking.add(pair.tracking_error_m)
-            for fixture, clearance in pair.clearance_m.items():
+        for pair, trace in zip(self._pairs, self._tremor, strict=True):
+            if pair.hand.fresh_stamp_ns:
+                trace.add(pair.hand.fresh_stamp_ns * 1e-9, pair.hand.raw_p, pair.hand.filtered_p)
+        for out in outputs.pairs:
+            self._states[out.teleop.value] += dt
+            self._reasons[out.reason.code] += dt
+            if out.round_trip_ns >= 0:
+                self._round_trip.add(out.round_trip_ns * 1e-3)
+            if out.teleop is Teleop.FOLLOWING:
+                self._tracking.add(out.tracking_error_m)
+            for fixture, clearance in out.clearance_m.items():
                 self._clearance[fixture] = min(clearance, self._clearance.get(fixture, clearance))
-            self._violations += pair.violation
+            self._violations += out.violation
 
-    def summary(self, rejected_bytes: dict[str, int]) -> dict[str, Any]:
-        """The part of ``--json`` that is not timing; ``rejected_bytes`` is what the sockets refused."""
+    def summary(self, rejected_bytes: dict[str, int], rate_hz: float) -> dict[str, Any]:
+        """The part of ``--json`` that is not timing.
+
+        Args:
+            rejected_bytes: what the sockets refused, by reason.
+            rate_hz: of the loop, for the tremor's spectra.
+        """
         rejected = Counter(rejected_bytes)
         for pair in self._pairs:
             rejected.update(pair.hand.rejected)
@@ -82,4 +92,8 @@ class RunStatistics:
             "reasons": {reason: round(s, 3) for reason, s in self._reasons.items()},
             "tracking_error_m": self._tracking.percentiles(),
             "round_trip_us": self._round_trip.percentiles(),
+            "tremor": {
+                pair.name: trace.summary(rate_hz)
+                for pair, trace in zip(self._pairs, self._tremor, strict=True)
+            },
         }
