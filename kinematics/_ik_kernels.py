@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics._numba import kernel
+from kinematics.compiled import kernel
 from kinematics.joint_bounds import (
     ACCELERATION,
     POSITION,

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics._numba import kernel
+from kinematics.compiled import kernel
 from kinematics.errors import KinematicsError
 from kinematics.joint_bounds import brakeable_speed
 from kinematics.rows import RowSet

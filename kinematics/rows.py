@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics._numba import kernel
+from kinematics.compiled import kernel
 from kinematics.errors import KinematicsError
 
 Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics._numba import kernel
+from kinematics.compiled import kernel
 
 Array = NDArray[np.float64]
 

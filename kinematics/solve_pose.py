@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinematics._numba import kernel
+from kinematics.compiled import kernel
 from kinematics.errors import ShapeError
 from kinematics.limits import JointLimits
 from kinematics.pose import rotation_log

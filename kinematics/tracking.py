@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics._numba import kernel
+from kinematics.compiled import kernel
 from kinematics.joint_bounds import ACCELERATION, SPEED
 from kinematics.singular import curvature, decompose, singular_rate
 

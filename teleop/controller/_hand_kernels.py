@@ -7,8 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from kinematics._numba import kernel
 from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul
+from teleop.compiled import kernel
 
 Array = npt.NDArray[np.float64]
 

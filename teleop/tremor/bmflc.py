@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
-from teleop.tremor.compiled import kernel
+from teleop.compiled import kernel
 from teleop.tremor.contract import Array
 from teleop.tremor.lti import Cascade
 from teleop.tremor.spec import BmflcKfSpec, BmflcSpec

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul, quat_normalize
-from teleop.tremor.compiled import kernel
+from teleop.compiled import kernel
 from teleop.tremor.contract import Array
 from teleop.tremor.guard import BELIEVABLE, GuardedFilter
 

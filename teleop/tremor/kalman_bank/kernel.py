@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from teleop.tremor.compiled import kernel
+from teleop.compiled import kernel
 from teleop.tremor.contract import Array
 
 
