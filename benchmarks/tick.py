@@ -1,0 +1,157 @@
+"""Time the whole tick of the controller, from an admitted hand sample to a certified command, beside pink.
+
+Run: ``python benchmarks/tick.py [--ticks N]``. One PSM, its whole body guarded (64 spheres), tremor filter
+on, a hand that sways by centimetres and turns. Three scenes: no fixture, seven primitives, and those with a
+baked mesh of about 300 000 triangles. In the same run, tick by tick, ``pink.solve_ik`` alone on the same arm: no
+filter, no mapping, no fixtures, no gate. Prints p50, p99, p99.9 and max in microseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pink
+import pinocchio as pin
+import trimesh
+from pink.limits import ConfigurationLimit, VelocityLimit
+from pink.tasks import FrameTask, PostureTask
+
+from kinematics.arm import ArmModel
+from teleop.config import load_session
+from teleop.config.toml import profiles_dir
+from teleop.controller.build import build_controller
+from teleop.controller.rehearsal import play, rehearse
+
+PERIOD_S = 1e-3
+
+PRIMITIVES = """
+[[fixture]]
+kind = "forbidden"
+name = "floor"
+geometry = { shape = "half_space", normal = [0.0, 0.0, 1.0], point_m = [0.0, 0.0, -0.132] }
+[[fixture]]
+kind = "forbidden"
+name = "wall"
+geometry = { shape = "half_space", normal = [-1.0, 0.0, 0.0], point_m = [0.02, 0.0, 0.0] }
+[[fixture]]
+kind = "forbidden"
+name = "ball"
+geometry = { shape = "sphere", center_m = [-0.012, 0.0, -0.125], radius_m = 0.005 }
+[[fixture]]
+kind = "forbidden"
+name = "vessel"
+geometry = { shape = "capsule", start_m = [-0.05, 0.02, -0.12], end_m = [0.05, 0.02, -0.12], radius_m = 0.004 }
+[[fixture]]
+kind = "forbidden"
+name = "box"
+geometry = { shape = "box", center_m = [0.0, -0.03, -0.12], size_m = [0.02, 0.02, 0.02] }
+[[fixture]]
+kind = "forbidden"
+name = "rod"
+geometry = { shape = "cylinder", start_m = [-0.04, -0.02, -0.1], end_m = [-0.04, 0.02, -0.1], radius_m = 0.004 }
+[[fixture]]
+kind = "keep_in"
+name = "workspace"
+bodies = ["tip", "jaw"]
+geometry = { shape = "sphere", center_m = [0.0, 0.0, -0.11], radius_m = 0.05 }
+"""
+
+
+def write_mesh(folder: Path) -> str:
+    """A bumpy organ of about 300 000 triangles under the tool, and the fixture that forbids it."""
+    ball = trimesh.creation.icosphere(7, radius=1.0)
+    v = np.array(ball.vertices)
+    r = 20.0 * (1 + 0.12 * np.sin(4 * v[:, 0]) * np.cos(3 * v[:, 1]) + 0.08 * np.sin(5 * v[:, 2]))
+    trimesh.Trimesh(v * r[:, None], ball.faces, process=False).export(folder / "organ.stl")
+    return """
+[[fixture]]
+kind = "forbidden"
+name = "organ"
+pose = { position_m = [0.0, 0.0, -0.155] }
+geometry = { shape = "mesh", path = "organ.stl", units = "mm", spacing_m = 0.001 }
+"""
+
+
+class PinkPeer:
+    """``pink.solve_ik`` following a swaying pose, and nothing else."""
+
+    def __init__(self, arm: ArmModel) -> None:
+        """Stand at the arm's home."""
+        model = arm.pinocchio_model
+        self.configuration = pink.Configuration(model, model.createData(), np.array(arm.home))
+        self.frame = FrameTask("tip", position_cost=1.0, orientation_cost=0.1, lm_damping=1e-3)
+        posture = PostureTask(cost=1e-3)
+        posture.set_target(np.array(arm.home))
+        self.tasks = [self.frame, posture]
+        self.limits = [ConfigurationLimit(model), VelocityLimit(model)]
+        self.start = arm.forward(arm.home)
+        self.tick = 0
+
+    def step(self) -> int:
+        """One solve; its time, ns."""
+        self.tick += 1
+        wanted = self.start.copy()
+        wanted[0, 3] += 0.01 * np.sin(7e-3 * self.tick)
+        wanted[1, 3] += 0.01 * np.sin(5e-3 * self.tick)
+        self.frame.set_target(pin.SE3(wanted))
+        began = time.perf_counter_ns()
+        v = pink.solve_ik(
+            self.configuration, self.tasks, PERIOD_S, "daqp", limits=self.limits, safety_break=False
+        )
+        spent = time.perf_counter_ns() - began
+        self.configuration.integrate_inplace(v, PERIOD_S)
+        return spent
+
+
+def measure(overrides: tuple[str, ...], ticks: int) -> tuple[list[int], list[int]]:
+    """Times of our step and of pink's, ns, taken in turn."""
+    session = load_session(profiles_dir() / "sessions" / "demo.toml", overrides)
+    rehearse(session)
+    controller = build_controller(session, bytes(16))
+    peer = PinkPeer(controller.pairs[0].arm)
+    ours: list[int] = []
+    theirs: list[int] = []
+    step: Callable[..., Any] = controller.step
+
+    def timed(*args: Any) -> Any:
+        began = time.perf_counter_ns()
+        out = step(*args)
+        ours.append(time.perf_counter_ns() - began)
+        theirs.append(peer.step())
+        return out
+
+    controller.step = timed  # type: ignore[method-assign]
+    gc.collect()
+    gc.disable()
+    play(controller, ticks)
+    gc.enable()
+    return ours[500:], theirs[500:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--ticks", type=int, default=10_000)
+    options = parser.parse_args()
+    print(f"{'us':34}{'p50':>8}{'p99':>8}{'p99.9':>8}{'max':>9}")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "seven.toml").write_text(PRIMITIVES)
+        (folder / "eight.toml").write_text(PRIMITIVES + write_mesh(folder))
+        for title, name in (("no fixture", ""), ("7 primitives", "seven"), ("7 and a 300k mesh", "eight")):
+            overrides = (f'fixtures=["{folder / name}.toml"]',) if name else ()
+            for who, times in zip(("tick", "pink.solve_ik"), measure(overrides, options.ticks), strict=True):
+                spread = np.percentile(times, [50, 99, 99.9, 100]) / 1e3
+                print(f"{title + ', ' + who:34}" + "".join(f"{x:8.1f}" for x in spread), flush=True)
+
+
+if __name__ == "__main__":
+    main()
