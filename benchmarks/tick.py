@@ -2,8 +2,8 @@
 
 Run: ``python benchmarks/tick.py [--ticks N]``. One PSM, its whole body guarded (64 spheres), tremor filter
 on, a hand that sways by centimetres and turns. Three scenes: no fixture, seven primitives, and those with a
-baked mesh of about 300 000 triangles. In the same run, tick by tick, ``pink.solve_ik`` alone on the same arm: no
-filter, no mapping, no fixtures, no gate. Prints p50, p99, p99.9 and max in microseconds.
+baked mesh of about 300 000 triangles. In the same run, tick by tick, ``pink.solve_ik`` alone on the same arm:
+no filter, no mapping, no fixtures, no gate. Prints p50, p99, p99.9 and max in microseconds.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ geometry = { shape = "sphere", center_m = [-0.012, 0.0, -0.125], radius_m = 0.00
 [[fixture]]
 kind = "forbidden"
 name = "vessel"
-geometry = { shape = "capsule", start_m = [-0.05, 0.02, -0.12], end_m = [0.05, 0.02, -0.12], radius_m = 0.004 }
+geometry = { shape = "capsule", start_m = [-0.05, 0.02, -0.12], end_m = [0.05, 0.02, -0.12], radius_m = 4e-3 }
 [[fixture]]
 kind = "forbidden"
 name = "box"
@@ -55,7 +55,7 @@ geometry = { shape = "box", center_m = [0.0, -0.03, -0.12], size_m = [0.02, 0.02
 [[fixture]]
 kind = "forbidden"
 name = "rod"
-geometry = { shape = "cylinder", start_m = [-0.04, -0.02, -0.1], end_m = [-0.04, 0.02, -0.1], radius_m = 0.004 }
+geometry = { shape = "cylinder", start_m = [-0.04, -0.02, -0.1], end_m = [-0.04, 0.02, -0.1], radius_m = 4e-3 }
 [[fixture]]
 kind = "keep_in"
 name = "workspace"
