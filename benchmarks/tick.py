@@ -55,7 +55,7 @@ geometry = { shape = "box", center_m = [0.0, -0.03, -0.12], size_m = [0.02, 0.02
 [[fixture]]
 kind = "forbidden"
 name = "rod"
-geometry = { shape = "cylinder", start_m = [-0.04, -0.02, -0.1], end_m = [-0.04, 0.02, -0.1], radius_m = 4e-3 }
+geometry = { shape = "cylinder", start_m = [-0.05, 0.0, -0.1], end_m = [-0.05, 0.02, -0.1], radius_m = 9e-3 }
 [[fixture]]
 kind = "keep_in"
 name = "workspace"

@@ -41,9 +41,7 @@ class JointLimits:
         for name in ("q_min", "q_max", "qd_max", "qdd_max", "qddd_max"):
             value = _frozen(getattr(self, name))
             if value.shape != (n,):
-                raise KinematicsError(
-                    f"limits: {name} has shape {value.shape}, expected ({n},) like q_min"
-                )
+                raise KinematicsError(f"limits: {name} has shape {value.shape}, expected ({n},) like q_min")
             if np.isnan(value).any() or (name != "qddd_max" and not np.isfinite(value).all()):
                 raise KinematicsError(f"limits: {name} must be finite numbers, got {value.tolist()}")
             object.__setattr__(self, name, value)

@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-# Compiled kernels are loaded or compiled by the first example that calls them; no example is judged by the clock.
+# The first example that calls a kernel loads or compiles it: no example is judged by the clock.
 settings.register_profile("trocar", deadline=None)
 settings.load_profile("trocar")
