@@ -12,7 +12,7 @@ from collections.abc import Callable
 SPIN_MAX_S = 150e-6
 """The kernel throttles a real-time process that never sleeps; more spinning than this is refused."""
 
-MASTER_PHASE_S, CONTROLLER_PHASE_S, ARM_PHASE_S = 0.0, 250e-6, 650e-6
+MASTER_PHASE_S, CONTROLLER_PHASE_S, ARM_PHASE_S = 0.0, 160e-6, 550e-6
 """Phases on one host: a sample is there when the controller ticks, its command when the arm does."""
 
 

@@ -30,6 +30,9 @@ from teleop.wire.streams import Role
 REALTIME_PRIORITY = FIFO_PRIORITY - 5
 """The controller comes first on a full processor: it bridges a late pose, nobody bridges a late command."""
 
+_SPIN_S = 60e-6
+"""A sample published late arrives after the controller's tick has begun, and waits for the next one."""
+
 _WARM_UP_S = (0.0, 2.0, 1e9)
 """Times at which the source is tried before the loop, so that nothing is compiled inside it."""
 
@@ -73,7 +76,7 @@ def run_master(
     for note in source.notes:
         say(f"{name}: {note}")
     participant = Participant(Role.MASTER, name, endpoint)
-    schedule = Schedule(rate_hz, spin_s=0.0, phase_s=MASTER_PHASE_S)
+    schedule = Schedule(rate_hz, spin_s=_SPIN_S if realtime else 0.0, phase_s=MASTER_PHASE_S)
     for t_s in _WARM_UP_S:
         source.sample(t_s)
     with (
