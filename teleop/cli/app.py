@@ -35,6 +35,12 @@ Seconds = Annotated[
     Parameter(validator=Number(gte=0.0), help="Stop after this many seconds; 0 runs until Ctrl-C."),
 ]
 JsonFile = Annotated[Path | None, Parameter(name="--json", help="Write the summary to this file as JSON.")]
+RecordFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--record", help="Record every tick to this MCAP file; `trocar replay` and `report` read it."
+    ),
+]
 ProcessName = Annotated[
     str | None, Parameter(help="Name of the master or arm; may be left out where the session has only one.")
 ]
@@ -45,6 +51,7 @@ def demo(
     *,
     seconds: Seconds = 20.0,
     json: JsonFile = None,
+    record: RecordFile = None,
     fixtures: str | None = None,
     overrides: Overrides = (),
 ) -> int:
@@ -62,7 +69,9 @@ def demo(
     if fixtures is not None:
         named = str(Path(fixtures).resolve()) if fixtures.endswith(".toml") else fixtures
         overrides = (f"fixtures=[{dumps(named)}]", *overrides)
-    return run_session(path, overrides=overrides, seconds=seconds, json_file=json, private_runtime_dir=True)
+    return run_session(
+        path, overrides=overrides, seconds=seconds, json_file=json, record=record, private_runtime_dir=True
+    )
 
 
 @app.command
@@ -71,6 +80,7 @@ def run(
     *,
     seconds: Seconds = 0.0,
     json: JsonFile = None,
+    record: RecordFile = None,
     overrides: Overrides = (),
 ) -> int:
     """Run a session: start its drivers and the controller, watch them, and print a summary at the end.
@@ -82,12 +92,17 @@ def run(
     """
     from teleop.cli.run import run_session
 
-    return run_session(session, overrides=overrides, seconds=seconds, json_file=json)
+    return run_session(session, overrides=overrides, seconds=seconds, json_file=json, record=record)
 
 
 @app.command
 def controller(
-    session: Path, *, seconds: Seconds = 0.0, json: JsonFile = None, overrides: Overrides = ()
+    session: Path,
+    *,
+    seconds: Seconds = 0.0,
+    json: JsonFile = None,
+    record: bool = False,
+    overrides: Overrides = (),
 ) -> int:
     """Run the controller of a session alone, for instance on a host of its own.
 
@@ -95,10 +110,28 @@ def controller(
     ----------
     session: Path
         The session's TOML file.
+    record: bool
+        Send each tick to the session's recorder: see `trocar recorder`.
     """
     from teleop.cli.processes import run_controller
 
-    return run_controller(session, overrides=overrides, seconds=seconds, json_file=json)
+    return run_controller(session, overrides=overrides, seconds=seconds, json_file=json, record=record)
+
+
+@app.command
+def recorder(session: Path, recording: Path, *, json: JsonFile = None, overrides: Overrides = ()) -> int:
+    """Record a session whose controller runs alone with --record, until Ctrl-C.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file.
+    recording: Path
+        The MCAP file to write.
+    """
+    from teleop.cli.processes import run_recorder_alone
+
+    return run_recorder_alone(session, recording, overrides=overrides, json_file=json)
 
 
 @app.command

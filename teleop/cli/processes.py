@@ -44,17 +44,27 @@ def run_controller(
     overrides: tuple[str, ...],
     seconds: float,
     json_file: Path | None,
+    record: bool = False,
 ) -> int:
     """The controller; writes its summary when it ends."""
     from teleop.controller.process import run_controller_process
 
-    summary = run_controller_process(_prepare(path, overrides), seconds=seconds, on_ready=announce_ready)
+    summary = run_controller_process(
+        _prepare(path, overrides), seconds=seconds, record=record, on_ready=announce_ready
+    )
     text = json.dumps(summary, indent=2)
     if json_file is None:
         print(text)
     else:
         json_file.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def run_recorder_alone(path: Path, out: Path, *, overrides: tuple[str, ...], json_file: Path | None) -> int:
+    """The recorder."""
+    from teleop.recorder.process import run_recorder
+
+    return run_recorder(_prepare(path, overrides), out, json_file=json_file, on_ready=announce_ready)
 
 
 def run_arm(

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.live import Live
 
 from teleop.cli.operator import Operator
-from teleop.cli.status import live_view, pair_line, print_summary
+from teleop.cli.status import live_view, pair_line, print_summary, recording_line
 from teleop.config import Session, load_session
+from teleop.recorder.sink import check_target
 from teleop.supervisor import ChildSpec, Outcome, Supervisor
 from teleop.wire.endpoints import Participant
 from teleop.wire.messages import Telemetry
@@ -28,15 +29,23 @@ _RESTARTS = 5
 
 
 def _children(
-    session: Session, path: Path, overrides: tuple[str, ...], seconds: float, summary_file: Path
+    session: Session,
+    path: Path,
+    overrides: tuple[str, ...],
+    seconds: float,
+    summary_file: Path,
+    record: Path | None,
 ) -> list[ChildSpec]:
-    """Arms first, then masters, then the controller: they are stopped in the reverse of that order."""
+    """The recorder, arms, masters, then the controller: they are stopped in the reverse of that order."""
     sets = tuple(word for override in overrides for word in ("--set", override))
 
     def command(*words: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "teleop", *words, *sets)
 
     children = []
+    if record is not None:
+        tape = command("recorder", str(path), str(record), "--json", str(_recorder_file(summary_file)))
+        children.append(ChildSpec("recorder", tape, vital=False))
     restarts = _RESTARTS if session.spec.operator.restart else 0
     for kind in ("arm", "master"):
         for pair in session.spec.pairs:
@@ -45,8 +54,14 @@ def _children(
                 alone = command(kind, str(path), "--name", entry.name)
                 children.append(ChildSpec(f"{kind} {entry.name}", alone, restarts=restarts))
     lead = command("controller", str(path), "--json", str(summary_file), "--seconds", repr(seconds))
+    if record is not None:
+        lead = (*lead, "--record")
     children.append(ChildSpec("controller", lead, leads=True))
     return children
+
+
+def _recorder_file(summary_file: Path) -> Path:
+    return summary_file.with_name("recorder.json")
 
 
 class Watch:
@@ -102,6 +117,7 @@ def run_session(
     overrides: tuple[str, ...],
     seconds: float,
     json_file: Path | None,
+    record: Path | None = None,
     private_runtime_dir: bool = False,
 ) -> int:
     """Run a session to its end.
@@ -111,10 +127,11 @@ def run_session(
         overrides: ``key=value`` settings.
         seconds: how long the controller runs, s; 0 until Ctrl-C.
         json_file: where the summary goes as JSON.
+        record: where every tick is recorded.
         private_runtime_dir: use sockets of its own, so that several may run on one machine.
 
     Returns:
-        0 done, 1 a process failed or a command was in a forbidden region.
+        0 done, 1 a process or the recording failed, or a command was in a forbidden region.
     """
     console = Console()
     with ExitStack() as stack:
@@ -123,8 +140,11 @@ def run_session(
             overrides = (*overrides, f"runtime_dir={json.dumps(str(scratch))}")
         session = load_session(path, overrides)
         session.runtime_dir.mkdir(parents=True, exist_ok=True)
+        if record is not None:
+            record = record.resolve()
+            check_target(record)
         summary_file = scratch / "summary.json"
-        children = _children(session, path, overrides, seconds, summary_file)
+        children = _children(session, path, overrides, seconds, summary_file, record)
         console.print("starting; the first start on a machine compiles for about a minute", highlight=False)
         context = stack.enter_context(open_context())
         live = stack.enter_context(Live(console=console, transient=True)) if console.is_terminal else None
@@ -134,6 +154,8 @@ def run_session(
         )
         outcome = supervisor.run(on_tick=watch.look, every_s=0.05)
         summary = _read_summary(summary_file)
+        if summary is not None and record is not None:
+            summary["recording"] = _recording(record, summary, _read_summary(_recorder_file(summary_file)))
         if live is not None:
             live.stop()
         return _close(console, outcome, summary, watch.newest, json_file)
@@ -145,6 +167,15 @@ def _read_summary(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return loaded
+
+
+def _recording(record: Path, summary: dict[str, Any], told: dict[str, Any] | None) -> dict[str, Any]:
+    """What became of the recording; ticks that the recorder never saw are dropped ones."""
+    if told is None:
+        error = "the recorder was killed; what it wrote until then can be read"
+        told = {"file": str(record), "ticks": None, "bytes": None, "error": error}
+    ticks = told["ticks"]
+    return told | {"dropped": None if ticks is None else summary["ticks"] - ticks}
 
 
 def _close(
@@ -163,6 +194,11 @@ def _close(
                 console.print(f"{pair.pair}: {pair_line(pair)}", highlight=False)
         return outcome.status or 1
     print_summary(console, summary)
+    recording = summary["recording"]
+    if recording is not None:
+        console.print(recording_line(recording), highlight=False, soft_wrap=True)
+        if recording["error"]:
+            outcome.status = outcome.status or 1
     if json_file is not None:
         json_file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         console.print(f"summary written to {json_file}", highlight=False)

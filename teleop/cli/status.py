@@ -79,3 +79,12 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
     rejected = ", ".join(f"{reason} {count}" for reason, count in summary["rejected"].items())
     console.print(f"rejected: {rejected or 'nothing'}", highlight=False)
     console.print(f"config {summary['config_hash'][:12]}, trocar {summary['version']}", highlight=False)
+
+
+def recording_line(recording: dict[str, Any]) -> str:
+    """What became of the recording, in a line."""
+    if recording["ticks"] is None:
+        return f"recording {recording['file']}: {recording['error']}"
+    line = f"recorded {recording['ticks']} ticks, {recording['dropped']} dropped, "
+    line += f"{1e-6 * recording['bytes']:.1f} MB: {recording['file']}"
+    return f"{line}\n{recording['error']}" if recording["error"] else line

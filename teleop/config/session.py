@@ -151,6 +151,7 @@ class SessionSpec(BaseModel):
         fixtures: names or files of fixture profiles under ``configs/fixtures``.
         fixture: further fixtures, written in the session itself.
         controller_endpoint: base endpoint of the controller; by default an ipc address in the runtime folder.
+        recorder_endpoint: base endpoint of the recorder; likewise.
         runtime_dir: folder of the ipc sockets; by default one per user and session.
     """
 
@@ -163,6 +164,7 @@ class SessionSpec(BaseModel):
     fixtures: tuple[str, ...] = ()
     fixture: tuple[AnyFixture, ...] = ()
     controller_endpoint: str | None = None
+    recorder_endpoint: str | None = None
     runtime_dir: str | None = None
 
     @model_validator(mode="after")
@@ -225,6 +227,11 @@ class Session:
     def controller_endpoint(self) -> str:
         """Base endpoint of the controller."""
         return self.endpoint("controller", self.spec.controller_endpoint)
+
+    @property
+    def recorder_endpoint(self) -> str:
+        """Base endpoint of the recorder."""
+        return self.endpoint("recorder", self.spec.recorder_endpoint)
 
 
 def _master_source(entry: MasterEntry, beside: Path) -> tuple[MasterSpec | None, Path]:

@@ -40,6 +40,8 @@ class Controller:
         Returns:
             Commands, replies, events, and the record of what was done and why.
         """
+        if inputs.shut_down and self.operating.state is not Operating.FAULT:
+            self.operating.request("disable")
         for pair, came in zip(self.pairs, inputs.pairs, strict=True):
             pair.sense(came, self.operating, inputs.now_ns)
         for source, why in inputs.estops:
@@ -63,11 +65,6 @@ class Controller:
     def ops(self) -> frozenset[str]:
         """Requests that are answered."""
         return self._desk.ops
-
-    def shut_down(self) -> None:
-        """Brake, disable and let go of the arms in the ticks that follow."""
-        if self.operating.state is not Operating.FAULT:
-            self.operating.request("disable")
 
     @property
     def let_go(self) -> bool:

@@ -19,6 +19,7 @@ from teleop.wire.messages import Event, MeasuredCp, MeasuredJs, Reply, Request, 
 from teleop.wire.requests import Incoming, RequestClient, RequestServer
 from teleop.wire.sockets import Context, NewestSubscriber, Publisher, ReadSet, WireSocket
 from teleop.wire.streams import Role
+from teleop.wire.tape import TapeSender
 
 COMMAND_TTL_MS = 5.0
 FORCE_TTL_MS = 20.0
@@ -100,7 +101,9 @@ class PairPorts:
 class Ports:
     """All sockets of the controller. Opening them is the last thing that may allocate or block."""
 
-    def __init__(self, context: Context, session: Session, sender: bytes, ops: frozenset[str]) -> None:
+    def __init__(
+        self, context: Context, session: Session, sender: bytes, ops: frozenset[str], *, record: bool = False
+    ) -> None:
         """Bind the controller's own streams and connect to every master and arm.
 
         Args:
@@ -108,6 +111,7 @@ class Ports:
             session: who takes part.
             sender: this process's session id.
             ops: requests the controller answers.
+            record: send each tick to the session's recorder.
 
         Raises:
             EndpointError: an endpoint cannot be used.
@@ -120,6 +124,8 @@ class Ports:
         self._requests = RequestServer(context, own.channel("request"), ops)
         self._estop = EstopReceiver(context, own.channel("estop"))
         self.pairs = tuple(PairPorts(context, session, pair, sender) for pair in session.spec.pairs)
+        recorder = Participant(Role.RECORDER, "recorder", session.recorder_endpoint)
+        self.tape = TapeSender(context, recorder.channel("tick"), sender) if record else None
         self._inbound = ReadSet(
             self._requests,
             self._estop,
@@ -128,7 +134,7 @@ class Ports:
         self._waiting: dict[int, Incoming] = {}
         self._last_token = 0
 
-    def receive(self, now_ns: int) -> ControllerInputs:
+    def receive(self, now_ns: int, *, shut_down: bool = False) -> ControllerInputs:
         """Everything that came since the last tick."""
         ready = self._inbound.ready()
         requests: list[tuple[int, Request]] = []
@@ -143,26 +149,28 @@ class Ports:
         estops: list[tuple[str, str]] = []
         while self._estop in ready and len(estops) < 16 and (estop := self._estop.receive()) is not None:
             estops.append((estop.source, estop.why))
-        return ControllerInputs(
-            now_ns, tuple(ports.receive(ready) for ports in self.pairs), tuple(requests), tuple(estops)
-        )
+        pairs = tuple(ports.receive(ready) for ports in self.pairs)
+        return ControllerInputs(now_ns, pairs, tuple(requests), tuple(estops), shut_down)
 
     def send_commands(self, outputs: ControllerOutputs, now_ns: int) -> None:
         """Commands first: nothing else may delay them."""
         for ports, pair in zip(self.pairs, outputs.pairs, strict=True):
             ports.send(pair, now_ns)
 
-    def send_rest(self, outputs: ControllerOutputs, telemetry: Telemetry, now_ns: int) -> None:
-        """Replies, events and telemetry."""
+    def send_rest(
+        self, outputs: ControllerOutputs, telemetry: Telemetry, now_ns: int
+    ) -> tuple[list[Event], bytes]:
+        """Replies, events and telemetry; returns the events and the telemetry's bytes as they were sent."""
         for token, reply in outputs.replies:
             incoming = self._waiting.pop(token)
             if reply.ok:
                 self._requests.succeed(incoming, reply.result)
             else:
                 self._requests.refuse(incoming, reply.error)
-        for event in outputs.events:
-            self._events.send(self._event(event, now_ns))
-        self.telemetry.send(telemetry)
+        events = [self._event(event, now_ns) for event in outputs.events]
+        for event in events:
+            self._events.send(event)
+        return events, self.telemetry.send(telemetry)
 
     def _event(self, event: EventRecord, now_ns: int) -> Event:
         reason = event.reason

@@ -12,6 +12,7 @@ from teleop.config.session import RATE_HZ, Session
 from teleop.controller.build import build_controller
 from teleop.controller.controller import Controller
 from teleop.controller.ports import Ports
+from teleop.controller.record import tick_record
 from teleop.controller.rehearsal import rehearse
 from teleop.controller.statistics import RunStatistics
 from teleop.controller.telemetry import telemetry
@@ -40,6 +41,8 @@ class ControllerLoop:
         self.timing = Timing(STAGES)
         self.statistics = RunStatistics(controller.pairs)
         self._compute_us = 0.0
+        self._names = [pair.name for pair in controller.pairs]
+        self._leaving = False
 
     def tick(self) -> None:
         """Sample, step, command, tell."""
@@ -48,7 +51,7 @@ class ControllerLoop:
         now_ns = schedule.wait()
         dt = (1 + schedule.skipped - skipped_before) / RATE_HZ
         timing.begin(now_ns, schedule.lateness_ns)
-        inputs = ports.receive(now_ns)
+        inputs = ports.receive(now_ns, shut_down=self._leaving)
         timing.mark(SAMPLE)
         outputs = self.controller.step(inputs, dt)
         timing.mark(STEP)
@@ -68,7 +71,21 @@ class ControllerLoop:
             compute_us=self._compute_us,
             lateness_us=schedule.lateness_ns * 1e-3,
         )
-        ports.send_rest(outputs, message, sent_ns)
+        events, told = ports.send_rest(outputs, message, sent_ns)
+        if ports.tape is not None:
+            ports.tape.send(
+                tick_record(
+                    ports.tape.header(sent_ns),
+                    self._names,
+                    inputs,
+                    dt,
+                    outputs,
+                    tick=schedule.ticks,
+                    events=events,
+                    telemetry=told,
+                    before=timing.last(),
+                )
+            )
         self.statistics.add(outputs, dt)
         timing.mark(TELL)
         self._compute_us = timing.end() * 1e-3
@@ -79,17 +96,20 @@ class ControllerLoop:
         last = round(seconds * RATE_HZ) if seconds > 0.0 else sys.maxsize
         while not stop.asked and self.schedule.ticks + self.schedule.skipped < last:
             self.tick()
-        self.controller.shut_down()
+        self._leaving = True
         for _ in range(_LETTING_GO_TICKS):
             if self.controller.let_go:
                 break
             self.tick()
+        if self.ports.tape is not None:
+            self.ports.tape.finish()
 
 
 def run_controller_process(
     session: Session,
     *,
     seconds: float = 0.0,
+    record: bool = False,
     on_ready: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Run the controller of a session in this process.
@@ -97,6 +117,7 @@ def run_controller_process(
     Args:
         session: what to control.
         seconds: how long, s; 0 until SIGINT or SIGTERM.
+        record: send each tick to the session's recorder.
         on_ready: called once everything is compiled, open and waiting.
 
     Returns:
@@ -106,7 +127,7 @@ def run_controller_process(
     rehearse(session)
     controller = build_controller(session, sender)
     with open_context() as context, stop_on_signals() as stop:
-        ports = Ports(context, session, sender, controller.ops)
+        ports = Ports(context, session, sender, controller.ops, record=record)
         loop = ControllerLoop(controller, ports, session)
         spec = session.spec.loop
         if spec.realtime:
@@ -125,6 +146,8 @@ def summary(loop: ControllerLoop, session: Session) -> dict[str, Any]:
     def plain(p: Any) -> dict[str, float] | None:
         return None if p is None else {"p50": p.p50, "p99": p.p99, "p99_9": p.p99_9, "max": p.max}
 
+    tape = loop.ports.tape
+    recording = None if tape is None else {"sent": tape.sent, "dropped": tape.dropped}
     return {
         "ticks": timed.ticks,
         "skipped": timed.skipped,
@@ -135,6 +158,7 @@ def summary(loop: ControllerLoop, session: Session) -> dict[str, Any]:
         "latency_us": plain(timed.latency_us),
         "stages_us": {name: plain(p) for name, p in timed.stages_us.items()},
         **loop.statistics.summary(loop.ports.rejected(), RATE_HZ),
+        "recording": recording,
         "config_hash": session.config_hash,
         "version": version("trocar"),
     }

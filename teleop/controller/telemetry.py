@@ -55,4 +55,12 @@ def _pair(pair: Pair, out: PairOutputs) -> PairTelemetry:
         input_age_us=out.hand_age_ns * 1e-3,
         round_trip_us=out.round_trip_ns * 1e-3,
         rejected=pair.hand.rejected,
+        p_filtered_m=pair.hand.filtered_p.tolist(),
+        p_hand_m=pair.hand.p.tolist(),
+        quat_hand_xyzw=pair.hand.quat_xyzw.tolist(),
+        asked_m=out.asked_m,
+        sent_m=out.sent_m,
+        violation=out.violation,
+        arm_state=pair.link.state,
+        jaw_rad=pair.jaw.position_rad,
     )

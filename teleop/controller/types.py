@@ -41,12 +41,14 @@ class ControllerInputs:
         pairs: one entry per pair, in the order of the session.
         requests: token and request, in order of arrival; the reply carries the same token.
         estops: ``(source, why)`` of emergency stops that arrived.
+        shut_down: the process is to end: brake, disable and let go of the arms from this tick on.
     """
 
     now_ns: int
     pairs: tuple[PairInputs, ...]
     requests: tuple[tuple[int, Request], ...] = ()
     estops: tuple[tuple[str, str], ...] = ()
+    shut_down: bool = False
 
 
 @dataclass(slots=True)

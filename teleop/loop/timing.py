@@ -144,6 +144,14 @@ class Timing:
         self._count += 1
         return compute_ns
 
+    def last(self) -> tuple[int, int, int, list[int]] | None:
+        """Lateness, compute, latency and stages of the newest tick that ended, ns; -1 is not measured."""
+        if not self._count:
+            return None
+        begin = (self._count - 1) % self._capacity * self._width
+        row = self._cells[begin : begin + self._width].tolist()
+        return row[_LATENESS], row[_COMPUTE], row[_LATENCY], row[_STAGES:]
+
     def summary(self, schedule: Schedule) -> LoopSummary:
         """The percentiles of what is in the ring, and the schedule's counts."""
         recorded = min(self._count, self._capacity)

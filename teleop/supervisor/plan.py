@@ -18,6 +18,7 @@ class ChildSpec:
         name: for people, e.g. ``"arm psm"``.
         command: program and arguments.
         leads: when this child ends by itself, the session ends.
+        vital: when it failed for good the session ends; otherwise that is said, and the session goes on.
         restarts: how often it is started again within a minute after it failed; 0 ends the session.
         ready_timeout_s: how long it may take to say that it is ready.
     """
@@ -25,6 +26,7 @@ class ChildSpec:
     name: str
     command: tuple[str, ...]
     leads: bool = False
+    vital: bool = True
     restarts: int = 0
     ready_timeout_s: float = 60.0
 

@@ -157,7 +157,8 @@ class Supervisor:
             self._start(spec)
             return
         self._outcome.status = self._outcome.status or 1
-        self._stop(death.sentence(), now_s)
+        if spec.vital or not death.ready:
+            self._stop(death.sentence(), now_s)
 
     def _start(self, spec: ChildSpec) -> None:
         child = Child(spec, time.monotonic(), self._on_line)

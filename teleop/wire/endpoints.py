@@ -76,7 +76,7 @@ class Participant:
         """
         entry = stream(self.role, name)
         # The protocol names an e-stop alike wherever it goes, and the controller's streams without a prefix.
-        prefixed = self.role is not Role.CONTROLLER and name != "estop"
+        prefixed = self.role in (Role.MASTER, Role.ARM) and name != "estop"
         return Channel(entry, f"{self.name}/{name}" if prefixed else name, _address(self.endpoint, entry))
 
 

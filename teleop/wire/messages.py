@@ -165,7 +165,18 @@ class LedgerLine(msgspec.Struct):
 
 
 class PairTelemetry(msgspec.Struct):
-    """One master-arm pair in one tick. Poses are position (m) and quaternion (xyzw), in the world frame."""
+    """One master-arm pair in one tick. Poses are position (m) and quaternion (xyzw), in the world frame.
+
+    Attributes:
+        p_filtered_m: newest sample of the hand after the tremor filter, master frame, m.
+        p_hand_m: the same carried to the time of the tick, as it was mapped.
+        quat_hand_xyzw: its orientation.
+        asked_m: tip motion asked for in this tick, m.
+        sent_m: tip motion sent.
+        violation: the last command but one was inside a hard region or its margin.
+        arm_state: CRTK operating state of the arm driver.
+        jaw_rad: commanded opening of the jaw.
+    """
 
     pair: str
     teleop_state: str
@@ -185,6 +196,14 @@ class PairTelemetry(msgspec.Struct):
     input_age_us: float
     round_trip_us: float
     rejected: dict[str, int]
+    p_filtered_m: list[float] = []
+    p_hand_m: list[float] = []
+    quat_hand_xyzw: list[float] = []
+    asked_m: float = 0.0
+    sent_m: float = 0.0
+    violation: bool = False
+    arm_state: str = ""
+    jaw_rad: float = 0.0
 
 
 class Telemetry(Header, kw_only=True):

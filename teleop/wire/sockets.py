@@ -158,14 +158,16 @@ class Publisher(WireSocket):
             "stamp_ns": stamp_ns,
         }
 
-    def send(self, message: Header) -> None:
-        """Send to whoever listens now.
+    def send(self, message: Header) -> bytes:
+        """Send to whoever listens now; returns the bytes sent.
 
         Raises:
             TypeError: not a message of this stream.
             OversizedError: larger than a receiver would take.
         """
-        self._socket.send(self._codec.encode(message), zmq.NOBLOCK)
+        data = self._codec.encode(message)
+        self._socket.send(data, zmq.NOBLOCK)
+        return data
 
 
 class Receiver(WireSocket, Generic[MessageT]):

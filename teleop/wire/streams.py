@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from teleop.wire import messages as m
+from teleop.wire.record import TickRecord
 
 SCHEMA = 1
 
@@ -18,6 +19,7 @@ class Role(enum.Enum):
     MASTER = "master"
     ARM = "arm"
     CONTROLLER = "controller"
+    RECORDER = "recorder"
 
 
 class Pattern(enum.Enum):
@@ -63,6 +65,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream("event", Role.CONTROLLER, Pattern.PUB, m.Event, None, False, 1),
     Stream("request", Role.CONTROLLER, Pattern.ROUTER, m.Request, None, False, 2),
     Stream("estop", Role.CONTROLLER, Pattern.PULL, m.Estop, None, False, 3),
+    Stream("tick", Role.RECORDER, Pattern.PULL, TickRecord, 1000.0, False, 0),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from teleop.wire import messages as m
+from teleop.wire.record import PairRecord, TickRecord
 from teleop.wire.sockets import HeaderFields
 
 SESSION = bytes(range(16))
@@ -86,6 +87,7 @@ def every_message() -> list[tuple[str | None, msgspec.Struct]]:
         ("telemetry", m.Telemetry(**header("telemetry"), **tick, lateness_us=3.0, pairs=[pair(), pair()])),
         ("event", event(header("event"))),
         ("estop", m.Estop(**header("estop"), source="console", why="pressed")),
+        ("tick", TickRecord(**header("tick"), tick=7, now_ns=3, dt_s=0.001, pairs=[PairRecord(pair="left")])),
         (None, m.Request(id=4, op="enable", args={"deep": [{"a": 1}]})),
         (None, m.Reply(id=4, ok=True, result={"lease": b"x"})),
     ]

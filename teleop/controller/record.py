@@ -1,0 +1,95 @@
+"""One tick as the record that a recording is made of, and the inputs of a tick back from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from teleop.controller.types import Command, ControllerInputs, ControllerOutputs, PairInputs
+from teleop.wire.messages import Event, Telemetry
+from teleop.wire.record import (
+    CommandRecord,
+    EstopRecord,
+    PairRecord,
+    ReplyRecord,
+    RequestRecord,
+    TickRecord,
+    TimingRecord,
+)
+from teleop.wire.sockets import HeaderFields
+
+
+def tick_record(
+    header: HeaderFields,
+    names: Sequence[str],
+    inputs: ControllerInputs,
+    dt: float,
+    outputs: ControllerOutputs,
+    *,
+    tick: int,
+    events: list[Event],
+    telemetry: bytes,
+    before: tuple[int, int, int, list[int]] | None,
+) -> TickRecord:
+    """The record of one tick.
+
+    Args:
+        header: of the record's message.
+        names: of the pairs.
+        inputs: what the core was given.
+        dt: likewise, s.
+        outputs: what it gave back.
+        tick: the tick's number.
+        events: the events as they were sent.
+        telemetry: the telemetry message as it was sent, already encoded: it goes in as it is.
+        before: timing of the tick before.
+    """
+    return TickRecord(
+        **header,
+        tick=tick,
+        now_ns=inputs.now_ns,
+        dt_s=dt,
+        shut_down=inputs.shut_down,
+        pairs=[
+            PairRecord(
+                pair=name,
+                master=came.master,
+                arm=came.arm,
+                arm_replies=list(came.arm_replies),
+                command=None if went.command is None else command_record(went.command),
+                arm_requests=list(went.arm_requests),
+            )
+            for name, came, went in zip(names, inputs.pairs, outputs.pairs, strict=True)
+        ],
+        requests=[RequestRecord(token=token, request=request) for token, request in inputs.requests],
+        estops=[EstopRecord(source, why) for source, why in inputs.estops],
+        replies=[ReplyRecord(token=token, reply=reply) for token, reply in outputs.replies],
+        events=events,
+        before=None if before is None else TimingRecord(*before),
+        telemetry=cast(Telemetry, msgspec.Raw(telemetry)),
+    )
+
+
+def command_record(command: Command) -> CommandRecord:
+    """A command as plain data, every bit kept."""
+    return CommandRecord(
+        command.mode.value,
+        command.q.tolist(),
+        command.qd.tolist(),
+        command.stop_s,
+        command.jaw_rad,
+        command.lease,
+    )
+
+
+def tick_inputs(record: TickRecord) -> ControllerInputs:
+    """What the core was given in a recorded tick; with ``record.dt_s`` it can be given again."""
+    return ControllerInputs(
+        record.now_ns,
+        tuple(PairInputs(pair.master, pair.arm, tuple(pair.arm_replies)) for pair in record.pairs),
+        tuple((entry.token, entry.request) for entry in record.requests),
+        tuple((estop.source, estop.why) for estop in record.estops),
+        record.shut_down,
+    )

@@ -1,0 +1,1 @@
+"""Recordings: written beside a running session, read, replayed, reported, exported."""
