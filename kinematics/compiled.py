@@ -2,12 +2,13 @@
 
 numba keeps machine code beside the file of a kernel and looks at that file alone: after a change of a
 *called* kernel in another file it would go on running the old code. Here the cache lies in a folder named
-after all sources that a package's kernels can call.
+after every source that a kernel's machine code can depend on: the files with kernels, and what they import.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -48,15 +49,42 @@ def compiler_for(*packages: Path) -> Callable[[F], F]:
 
 def _cache_folder(packages: tuple[Path, ...]) -> Path:
     digest = hashlib.sha256()
-    for package in packages:
-        for source in sorted(package.rglob("*.py")):
-            digest.update(str(source.relative_to(package)).encode())
-            digest.update(source.read_bytes())
+    for source in _sources(packages):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
     folder = packages[0] / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}"
     for stale in folder.parent.glob("kernels-*"):
         if stale != folder:
             shutil.rmtree(stale, ignore_errors=True)
     return folder
+
+
+_KERNEL = re.compile(r"^@\w*kernel\b|\bcompiled import\b|\bcompiler_for\b", re.MULTILINE)
+_FROM = re.compile(r"^\s*from ([\w.]+) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*import ([\w.]+)", re.MULTILINE)
+
+
+def _sources(packages: tuple[Path, ...]) -> list[Path]:
+    """Files with kernels in the packages, and the packages' files that those import, sorted."""
+    files = {_module(path, package): path for package in packages for path in package.rglob("*.py")}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    todo = [name for name, text in texts.items() if _KERNEL.search(text)]
+    found: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in found or name not in files:
+            continue
+        found.add(name)
+        todo.extend(_IMPORT.findall(texts[name]))
+        for module, names in _FROM.findall(texts[name]):
+            # What is imported from a package may itself be a module.
+            todo += [module, *(f"{module}.{word}" for word in re.findall(r"\w+", names))]
+    return sorted(files[name] for name in found)
+
+
+def _module(path: Path, package: Path) -> str:
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 kernel = compiler_for(Path(__file__).parent)

@@ -17,10 +17,13 @@ def callee(x):
 """
 CALLER = """
 from pack.callee import callee, kernel
+from pack.constants import (
+    SCALE,
+)
 
 @kernel
 def caller(x):
-    return callee(x) * 2.0
+    return callee(x) * SCALE
 """
 
 
@@ -37,12 +40,14 @@ def _caches(folder: Path) -> list[str]:
     )
 
 
-def test_a_changed_callee_in_another_file_is_seen_by_its_caller(tmp_path: Path) -> None:
+def test_a_change_of_what_a_kernel_depends_on_is_seen_and_no_other_change(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     pack.mkdir()
     (pack / "__init__.py").write_text("")
     (pack / "caller.py").write_text(CALLER)
     (pack / "callee.py").write_text(CALLEE.format(added=1.0))
+    (pack / "constants.py").write_text("SCALE = 2.0")
+    (pack / "bystander.py").write_text("SOMETHING = 1")
     assert _run(tmp_path) == "4.0"
     first = _caches(tmp_path)
     assert _run(tmp_path) == "4.0"
@@ -51,3 +56,11 @@ def test_a_changed_callee_in_another_file_is_seen_by_its_caller(tmp_path: Path) 
     assert _run(tmp_path) == "12.0"
     assert len(_caches(tmp_path)) == 1
     assert _caches(tmp_path) != first
+
+    second = _caches(tmp_path)
+    (pack / "bystander.py").write_text("SOMETHING = 2")
+    assert _run(tmp_path) == "12.0"
+    assert _caches(tmp_path) == second
+    (pack / "constants.py").write_text("SCALE = 3.0")
+    assert _run(tmp_path) == "18.0"
+    assert _caches(tmp_path) != second
