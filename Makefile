@@ -6,10 +6,10 @@ RUN    := $(VENV)/.run-installed
 DEV    := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench soak clean
+.PHONY: help demo test lint types unit bench soak hil-catches clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(RUN) ## install into .venv and drive the simulated arm
 	$(BIN)/trocar demo $(ARGS)
@@ -33,6 +33,9 @@ bench: $(DEV) ## measured claims, each beside a peer
 
 soak: $(DEV) ## the long runs: adversarial ticks, hours of samples
 	$(BIN)/python -m pytest -m soak -s $(ARGS)
+
+hil-catches: $(DEV) ## a bad driver for each rule of the conformance test: each is caught
+	$(BIN)/python -m pytest hil_tests/test_bad_drivers.py $(ARGS)
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -229,6 +229,66 @@ def tremor(
 
 
 @app.command
+def conform(
+    endpoint: str,
+    *,
+    allow_motion: bool = False,
+    excursion: str = "",
+    speed: str = "",
+    jaw_excursion: Annotated[float, Parameter(validator=Number(gte=0.0))] = 0.0,
+    allow_homing: bool = False,
+    restart: str | None = None,
+    rule: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    json: Annotated[Path | None, Parameter(name="--json")] = None,
+    junit: Path | None = None,
+    html: Path | None = None,
+) -> int:
+    """Is this arm driver safe to use? Tries the rules of the protocol over the wire; moves nothing by itself.
+
+    Parameters
+    ----------
+    endpoint: str
+        Base endpoint of the driver, ipc:///path or tcp://host:port.
+    allow_motion: bool
+        The arm may be enabled and moved, within --excursion and --speed, which must be given.
+    excursion: str
+        Farthest from where the arm stands, rad or m, one number a joint: 0.05,0.05,0.02,0,0,0. The rules that
+        a bad driver could answer with any motion run only where the bounds cover the arm's whole range.
+    speed: str
+        Greatest speed, rad/s or m/s, one number a joint.
+    jaw_excursion: float
+        Farthest the jaw may go from its opening, rad.
+    allow_homing: bool
+        The driver may home the arm: its own motion, which knows no bounds.
+    restart: str
+        A command that restarts the driver, for the rule about it.
+    rule: str
+        Only rules whose name begins so, for instance estop or admission.seq. May be repeated.
+    json: Path
+        Write the findings to this file as JSON.
+    junit: Path
+        Write them as JUnit XML.
+    html: Path
+        Write them as one HTML page with pictures.
+    """
+    from teleop.conform.command import run as run_conform
+
+    return run_conform(
+        endpoint,
+        allow_motion=allow_motion,
+        excursion=excursion,
+        speed=speed,
+        jaw_excursion=jaw_excursion,
+        allow_homing=allow_homing,
+        restart=restart,
+        rules=rule,
+        json_file=json,
+        junit_file=junit,
+        html_file=html,
+    )
+
+
+@app.command
 def doctor(
     *,
     seconds: Annotated[float, Parameter(validator=Number(gt=0.0))] = 10.0,
