@@ -100,8 +100,8 @@ def run(
         raise TrocarError("bounds without --allow-motion: add it if the arm may move")
     if allow_motion and not (excursion and speed):
         raise TrocarError(
-            "--allow-motion needs explicit bounds, --excursion and --speed: one number a joint, in rad or m and "
-            "per second, separated by commas; 0 for a joint that must stay"
+            "--allow-motion needs explicit bounds, --excursion and --speed: one number a joint, in rad or m "
+            "and per second, separated by commas; 0 for a joint that must stay"
         )
     bounds = None
     if allow_motion:
