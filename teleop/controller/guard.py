@@ -66,6 +66,23 @@ class Guard:
         """Whether a step at ``v`` from ``q`` and the stop after it are clear; the model must be at ``q``."""
         return self._gate.certify(self.name, q, v, stop_s, self._arm.sphere_centers, self._travel)
 
+    @property
+    def guides(self) -> bool:
+        """Whether a fixture may shape the desired pose."""
+        return bool(self.scene.guides)
+
+    def guide(self, p_world: Array, R_world: Array) -> list[tuple[str, float, float]]:
+        """Let guidances change the desired position (3,) and rotation (3, 3); who acted, by how much."""
+        return self.scene.guide(self.name, p_world, R_world, self._period_s)
+
+    def forget_guides(self) -> None:
+        """Following starts anew."""
+        self.scene.forget_guides(self.name)
+
+    def rest(self) -> None:
+        """The arm is where it was measured and is not being commanded; the model must be there."""
+        self._gate.rest(self.name)
+
     def _travel(self, q: Array, dq: Array, out: Array) -> Array:
         return self._arm.travel(self._state, dq, out)
 

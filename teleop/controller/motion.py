@@ -23,6 +23,7 @@ from kinematics.rcm import SoftwareRcm
 from kinematics.rcm_stop import RcmStop
 from kinematics.rows import RowSet
 from teleop.controller.guard import Guard
+from teleop.controller.guided import GuidedPose
 from teleop.wire.messages import LedgerLine
 
 Array = npt.NDArray[np.float64]
@@ -59,6 +60,7 @@ class Motion:
         self._stop_v = np.zeros(arm.n)
         self._p_desired = np.zeros(3)
         self._quat_desired = np.array([0.0, 0.0, 0.0, 1.0])
+        self._guided = GuidedPose(guard, period_s)
         self._posture = np.array(arm.home) if arm.n > 6 else None
         software = arm.rcm is not None and arm.rcm.kind == "software"
         self._rcm = SoftwareRcm(arm.n, period_s) if software else None
@@ -100,11 +102,13 @@ class Motion:
         self.v[:] = 0.0
         self.stop_s = self._period_s
         self._place()
+        self._guard.rest()
 
     def reference(self, p_world: Array, quat_world_xyzw: Array) -> None:
         """Following starts here: the desired pose as it is now, so that its first step is its own motion."""
         self._p_desired[:] = p_world
         self._quat_desired[:] = quat_world_xyzw
+        self._guided.start(p_world, quat_world_xyzw)
 
     def stop(self) -> None:
         """Go one tick along the stop that the last command fixed."""
@@ -125,6 +129,8 @@ class Motion:
             quat_world_xyzw: desired orientation of the tip, shape (4,).
         """
         self._clear()
+        self._guided.step(p_world, quat_world_xyzw, self.ledger)
+        p_world, quat_world_xyzw = self._guided.p, self._guided.quat_xyzw
         error = pose_difference(
             self._p_desired, self._quat_desired, self.p_world_tip, self.quat_world_tip_xyzw
         )

@@ -155,13 +155,15 @@ class LedgerLine(msgspec.Struct):
         who: its name, e.g. ``"carotid"`` or ``"joint velocity: insertion"``.
         what: what it did, in one word: ``"limited"``, ``"clamped"``, ``"stopped"``, ``"relaxed"``, ...
         body: the body or joint it acted for, e.g. ``"shaft"``.
-        by_m: how much of the asked tip motion it took away, m.
+        by_m: how much of the asked tip motion it took away, or by how much it moved what was asked, m.
+        by_rad: by how much it turned what was asked, rad.
     """
 
     who: str
     what: str
     body: str = ""
     by_m: float = 0.0
+    by_rad: float = 0.0
 
 
 class PairTelemetry(msgspec.Struct):
