@@ -21,6 +21,7 @@ from teleop.controller.hand import HandSpec
 from teleop.drivers.sim.spec import SimArmSpec
 from teleop.mapping import MappingSpec
 from teleop.masters.spec import MasterSpec
+from teleop.safety.round_trip import RoundTripSpec
 from teleop.tremor import FilterSpec, KalmanBankSpec
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
@@ -113,6 +114,7 @@ class PairSpec(BaseModel):
         filter: tremor filter.
         hand: what is accepted from the master.
         link: what is accepted from the arm driver.
+        round_trip: from when on a long round trip slows and stops the pair.
     """
 
     model_config = _CONFIG
@@ -124,6 +126,7 @@ class PairSpec(BaseModel):
     filter: FilterSpec = KalmanBankSpec()
     hand: HandSpec = HandSpec()
     link: ArmLinkSpec = ArmLinkSpec()
+    round_trip: RoundTripSpec = RoundTripSpec()
 
 
 class OperatorSpec(BaseModel):

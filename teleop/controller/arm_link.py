@@ -23,6 +23,16 @@ Array = npt.NDArray[np.float64]
 _ANSWER_NS = 500_000_000
 _RETRY_NS = 100_000_000
 _STATES = ("DISABLED", "ENABLED", "PAUSED", "FAULT")
+# Words and tokens of the other side are bounded, so that none of ours outgrows the wire because of them.
+_WORDS = 300
+_LEASE_BYTES = 64
+# An encoder jumped if a joint would have had to move this much faster than it may. What is refused so often
+# in a row is no glitch.
+_JUMP_SPEED = 3.0
+_JUMP_SLACK_S = 0.005
+_JUMPS = 3
+# A fault that the driver refuses to clear this often is told as one again.
+_RESETS = 5
 
 
 class ArmLinkSpec(BaseModel):
@@ -58,6 +68,8 @@ class ArmLink:
         round_trip_ns: now minus the stamp of the command reported as executed last; -1 if none is new.
         rejected: refused states by reason.
         refusal: the driver's last refusal of a request, in its words.
+        jumped: name of the joint whose encoder jumped and stayed there, in the tick in which that is certain.
+        echo_stamp_ns: stamp of the last command that the driver says it executed, 0 if it does not say.
         monitor: whether the stream is alive and at its rate.
     """
 
@@ -65,6 +77,8 @@ class ArmLink:
         """A driver that has not been seen. ``session`` is the controller's, under which it commands."""
         self.spec = spec
         self._n = arm.n
+        self._joint_names = arm.joint_names
+        self._jump_speed = (_JUMP_SPEED * arm.limits.qd_max).tolist()
         self._session_own = session
         self.q = np.array(arm.home)
         self.jaw_rad = 0.0
@@ -83,6 +97,12 @@ class ArmLink:
         self.lease = b""
         self.restarted = False
         self.round_trip_ns = -1
+        self.jumped = ""
+        self.echo_stamp_ns = 0
+        self._jumps = 0
+        self._stamp_ns = 0
+        self._reset_op = "reset_fault"
+        self._resets_refused = 0
         self._echo_seq = -1
         self._want_enabled = False
         self._want_home = False
@@ -100,6 +120,7 @@ class ArmLink:
         """Take in what came since the last tick."""
         self.restarted = False
         self.round_trip_ns = -1
+        self.jumped = ""
         if measured is not None:
             reject = self._refuse(measured, now_ns)
             if reject:
@@ -121,20 +142,39 @@ class ArmLink:
         if measured.state not in _STATES:
             return "unknown_state"
         verdict = self.monitor.judge(measured, now_ns)
-        return "" if verdict.admitted else verdict.value
+        if not verdict.admitted:
+            return verdict.value
+        return "jump" if verdict is Verdict.ACCEPTED and self._jump(measured) else ""
+
+    def _jump(self, measured: MeasuredJs) -> bool:
+        """Whether a joint moved further than it can. After three in a row the new place is believed."""
+        elapsed_s = (measured.stamp_ns - self._stamp_ns) * 1e-9 + _JUMP_SLACK_S
+        for name, new, old, speed in zip(
+            self._joint_names, measured.q, self.q.tolist(), self._jump_speed, strict=True
+        ):
+            if abs(new - old) > speed * elapsed_s:
+                self._jumps += 1
+                if self._jumps < _JUMPS:
+                    return True
+                self.jumped = name
+                break
+        self._jumps = 0
+        return False
 
     def _admit(self, measured: MeasuredJs, now_ns: int) -> None:
         if self.monitor.observe(measured, now_ns) is Verdict.NEW_SESSION and self.seen:
             self._forget()
             self.restarted = True
         self.seen = True
+        self._stamp_ns = measured.stamp_ns
         self.q[:] = measured.q
         self.jaw_rad = measured.jaw_rad
         self.state = measured.state
         self.is_homed, self.is_busy = measured.is_homed, measured.is_busy
-        self.driver_reason = measured.reason
+        self.driver_reason = measured.reason[:_WORDS]
         if measured.echo_seq != self._echo_seq and measured.echo_seq >= 0:
             self._echo_seq = measured.echo_seq
+            self.echo_stamp_ns = measured.echo_stamp_ns
             self.round_trip_ns = now_ns - measured.echo_stamp_ns
 
     def _settle(self, reply: Reply, now_ns: int) -> None:
@@ -144,7 +184,11 @@ class ArmLink:
         self._pending = None
         self.refusal = ""
         if not reply.ok:
-            self.refusal = f"{op}: {reply.error}"
+            self.refusal = f"{op}: {reply.error}"[:_WORDS]
+            if op == self._reset_op and self._want_reset:
+                self._resets_refused += 1
+                self._reset_op = "disable"  # a driver that does not know the operation may know this
+                self._want_reset = self._resets_refused < _RESETS
             self._not_before_ns = now_ns + _RETRY_NS
             if op != "acquire" and self.state != "ENABLED":
                 # While nothing is commanded a lease lapses by itself; acquire it anew before asking again.
@@ -153,10 +197,10 @@ class ArmLink:
             self.lease = b""
         elif op == "acquire":
             lease = reply.result.get("lease") if isinstance(reply.result, dict) else None
-            if isinstance(lease, bytes):
+            if isinstance(lease, bytes) and 0 < len(lease) <= _LEASE_BYTES:
                 self.lease = lease
             else:
-                self.refusal = "acquire: the driver's reply has no lease"
+                self.refusal = f"acquire: the driver's reply has no lease of 1 to {_LEASE_BYTES} bytes"
                 self._not_before_ns = now_ns + _RETRY_NS
 
     def ask_enable(self) -> None:
@@ -175,6 +219,13 @@ class ArmLink:
     def ask_reset(self) -> None:
         """The user cleared the fault; clear the driver's too, if it has one."""
         self._want_reset = self.state == "FAULT"
+        self._reset_op = "reset_fault"
+        self._resets_refused = 0
+
+    @property
+    def resetting(self) -> bool:
+        """Whether a fault of the driver is being cleared."""
+        return self._want_reset
 
     def drop(self) -> None:
         """The user disabled the controller, or it faulted: pursue no motion any more."""
@@ -209,7 +260,7 @@ class ArmLink:
     def _next_op(self, active: bool) -> str:
         if self._want_reset:
             if self.state == "FAULT":
-                return "disable" if self.lease else "acquire"
+                return self._reset_op if self.lease else "acquire"
             self._want_reset = False
         if not active:
             if not self.lease:

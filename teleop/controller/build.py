@@ -21,6 +21,7 @@ from teleop.controller.motion import Motion
 from teleop.controller.pair import Pair
 from teleop.controller.requests import RequestDesk
 from teleop.mapping import ClutchedMapping
+from teleop.safety.round_trip import RoundTrip
 from teleop.tremor import make_pose_filter
 
 PERIOD_S = 1.0 / RATE_HZ
@@ -46,6 +47,7 @@ def build_pair(spec: PairSpec, arm_spec: ArmSpec, sender: bytes, scene: Scene, g
         mapping=ClutchedMapping(spec.mapping),
         motion=Motion(arm, DifferentialIK(arm.limits, PERIOD_S), guard, PERIOD_S),
         jaw=Jaw(arm.jaw, spec.mapping.jaw_rate_max_rad_s, PERIOD_S),
+        round_trip=RoundTrip(spec.round_trip),
     )
 
 

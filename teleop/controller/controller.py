@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from fixtures.scene import Scene
 from teleop.controller.pair import Pair
 from teleop.controller.requests import RequestDesk
 from teleop.controller.types import ControllerInputs, ControllerOutputs, EventRecord
+from teleop.safety.deadlines import Deadlines
 from teleop.safety.reasons import Reason
 from teleop.safety.states import Operating, OperatingMachine, Teleop
+from teleop.wire.messages import Reply
 
 
 class Controller:
@@ -20,9 +24,12 @@ class Controller:
         pairs: the pairs, in the order of the session.
     """
 
-    def __init__(self, pairs: Sequence[Pair], scene: Scene, desk: RequestDesk) -> None:
+    def __init__(
+        self, pairs: Sequence[Pair], scene: Scene, desk: RequestDesk, *, period_s: float = 1e-3
+    ) -> None:
         """Disabled; nothing moves before ``enable``."""
         self.operating = OperatingMachine()
+        self._deadlines = Deadlines(period_s)
         self.pairs = tuple(pairs)
         self._scene = scene
         self._desk = desk
@@ -40,14 +47,23 @@ class Controller:
         Returns:
             Commands, replies, events, and the record of what was done and why.
         """
+        try:
+            return self._step(inputs, dt)
+        except Exception as error:  # an arm must not depend on our being without a mistake
+            return self._brake(inputs, error)
+
+    def _step(self, inputs: ControllerInputs, dt: float) -> ControllerOutputs:
+        self._deadlines.update(inputs.now_ns, dt)
         if inputs.shut_down and self.operating.state is not Operating.FAULT:
             self.operating.request("disable")
         for pair, came in zip(self.pairs, inputs.pairs, strict=True):
-            pair.sense(came, self.operating, inputs.now_ns)
+            pair.sense(came, self.operating, inputs.now_ns, controller_late=self._deadlines.missed_too_many)
+        if inputs.mistake:
+            self.operating.fault(Reason.INTERNAL, inputs.mistake)
         for source, why in inputs.estops:
             self.operating.fault(Reason.ESTOP, f"{source}: {why}")
         for pair in self.pairs:
-            reason, detail = pair.fault()
+            reason, detail = pair.fault(self.operating)
             if reason is not Reason.NONE:
                 self.operating.fault(reason, detail)
         replies = tuple(
@@ -59,7 +75,24 @@ class Controller:
                 pair.link.drop()
         self._scene.begin(inputs.now_ns * 1e-9)
         outputs = tuple(pair.act(self.operating, inputs.now_ns, dt) for pair in self.pairs)
+        for pair, out in zip(self.pairs, outputs, strict=True):
+            pair.committed(out)
         return ControllerOutputs(self.operating.state, outputs, replies, self._changes())
+
+    def _brake(self, inputs: ControllerInputs, error: Exception) -> ControllerOutputs:
+        """A tick that broke off: latch FAULT, go along the stops certified before, say what happened."""
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        detail = f"{type(error).__name__}: {error} ({PurePath(where.filename).name}:{where.lineno})"[:300]
+        self.operating.fault(Reason.INTERNAL, detail)
+        outputs = tuple(pair.brake() for pair in self.pairs)
+        replies = tuple(
+            (token, Reply(id=request.id, ok=False, error=f"{Reason.INTERNAL.sentence} {detail}"))
+            for token, request in inputs.requests
+        )
+        text = "".join(traceback.format_exception(error))
+        return ControllerOutputs(
+            self.operating.state, outputs, replies, self._changes(Teleop.IDLE, Reason.INTERNAL), text
+        )
 
     @property
     def ops(self) -> frozenset[str]:
@@ -71,11 +104,17 @@ class Controller:
         """Whether every arm is at rest and no lease is held any more."""
         return all(pair.motion.at_rest and not pair.link.lease for pair in self.pairs)
 
-    def _changes(self) -> tuple[EventRecord, ...]:
-        """What differs from what was told last."""
+    def _changes(self, teleop: Teleop | None = None, reason: Reason | None = None) -> tuple[EventRecord, ...]:
+        """What differs from what was told last; ``teleop`` and ``reason`` are those of a broken tick."""
         events: list[EventRecord] = []
+        warning = self._deadlines.warning()
         for index, pair in enumerate(self.pairs):
-            now = (self.operating.state, pair.machine.state, pair.machine.reason, pair.motion.unsafe)
+            state = teleop or pair.machine.state
+            now = (self.operating.state, state, reason or pair.machine.reason, pair.motion.unsafe)
+            if warning:
+                events.append(
+                    EventRecord("warning", pair.name, now[0], state, Reason.CONTROLLER_LATE, warning)
+                )
             before = self._told[index]
             self._told[index] = now
             if now[:3] != before[:3]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from teleop.controller._hand_kernels import carry, observe, turned_by
 from teleop.safety.age import Age, AgePolicy
+from teleop.safety.lapses import Lapses
 from teleop.tremor import PoseFilter
 from teleop.wire.liveness import InputMonitor, Verdict
 from teleop.wire.messages import MeasuredCp
@@ -42,6 +43,7 @@ class HandSpec(BaseModel):
         lost_ms: above this age the deadman trips and the pair must be engaged again, ms.
         deadman_ms: the deadman counts as released when its own stamp is older, ms.
         recovery_samples: good samples in a row before a hand that was lost may be followed again.
+        late_ratio_max: share of the last second for which samples may be late before the arm holds.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
@@ -54,6 +56,7 @@ class HandSpec(BaseModel):
     lost_ms: Annotated[float, Field(gt=0.0, le=100.0)] = 100.0
     deadman_ms: Annotated[float, Field(gt=0.0, le=100.0)] = 100.0
     recovery_samples: Annotated[int, Field(ge=1, le=10_000)] = 50
+    late_ratio_max: Annotated[float, Field(gt=0.0, le=0.05)] = 0.05
 
 
 class Hand:
@@ -69,7 +72,12 @@ class Hand:
         valid: what the sender says of its own sample.
         present: the deadman is held and freshly reported.
         deadman_stale: the deadman is held but its report is old.
+        unsteady: samples were late for too much of the last second.
         clutch: the clutch is pressed, or its report is old.
+        clutch_stale: it is not pressed, but its report is old.
+        round_trip_ns: age of the force that the master names as received last; -1 if it named no new one.
+        rebased_from: pose (position, quaternion) that the filter before would have given now, in a tick in
+            which another filter, or the same one after a gap, began; else ``None``.
         good_run: admitted samples in a row that were valid and came in time.
         fresh_stamp_ns: stamp of the sample admitted in this tick, 0 if none.
         raw_p: position of the newest sample, shape (3,), m.
@@ -89,13 +97,18 @@ class Hand:
         self.p = np.zeros(3)
         self.quat_xyzw = np.array([0.0, 0.0, 0.0, 1.0])
         self.gripper_rad = 0.0
+        self.rebased_from: tuple[Array, Array] | None = None
+        self._replaced = False
 
     def _forget(self) -> None:
         """Drop everything that ties to one sender; poses stay, so nothing downstream jumps."""
         self.seen = False
         self.age, self.age_ns = Age.LOST, -1
-        self.valid = self.present = self.deadman_stale = False
+        self.valid = self.present = self.deadman_stale = self.clutch_stale = False
         self.clutch = True
+        self.round_trip_ns = -1
+        self._echo_seq = -1
+        self._late = Lapses()
         self.good_run = 0
         self.fresh_stamp_ns = 0
         self._stamp_ns = 0
@@ -109,11 +122,18 @@ class Hand:
     def replace_filter(self, pose_filter: PoseFilter) -> None:
         """Use another tremor filter from the next sample on."""
         self.filter = pose_filter
-        self._twist[:] = 0.0
+        self._replaced = True
 
-    def update(self, sample: MeasuredCp | None, now_ns: int) -> None:
+    @property
+    def unsteady(self) -> bool:
+        """Whether samples were late, but not stale, for more than the allowed share of the last second."""
+        return self._late.bad_s > self.spec.late_ratio_max
+
+    def update(self, sample: MeasuredCp | None, now_ns: int, period_s: float = 1e-3) -> None:
         """Take in what came since the last tick and bring the pose to ``now_ns``."""
         self.fresh_stamp_ns = 0
+        self.round_trip_ns = -1
+        self.rebased_from = None
         if sample is not None:
             reject = self._refuse(sample, now_ns)
             if reject:
@@ -126,6 +146,9 @@ class Hand:
         self.age = self.policy.classify(self.age_ns)
         if self.age > Age.FRESH:
             self.good_run = 0
+        if self.age >= Age.STALE:  # a hold of its own follows, with a recovery of its own
+            self._late.clear()
+        self._late.update(now_ns, period_s if self.age is Age.LATE else 0.0)
         carry(
             self.filtered_p, self._out_quat, self._twist, self.age_ns * 1e-9, _DECAY_S, self.p, self.quat_xyzw
         )
@@ -160,6 +183,9 @@ class Hand:
         first = not self.seen or self.age >= Age.STALE
         if first:
             self.filter.reset()
+        elif self._replaced or elapsed_s > self.filter.position.max_gap_s:
+            self._rebase(now_ns)
+        self._replaced = False
         self.raw_p[:] = sample.p_m
         self._raw_quat[:] = sample.quat_xyzw
         self._raw_quat /= math.hypot(*sample.quat_xyzw)
@@ -183,3 +209,14 @@ class Hand:
         # A clutch that is no longer reported counts as pressed: the arm then does not follow.
         clutch_fresh = 0 <= sample.stamp_ns - sample.clutch.stamp_ns <= deadman_ns
         self.clutch = sample.clutch.value or not clutch_fresh
+        self.clutch_stale = self.clutch and not sample.clutch.value
+        if sample.echo_seq >= 0 and sample.echo_seq != self._echo_seq:
+            self._echo_seq = sample.echo_seq
+            self.round_trip_ns = now_ns - sample.echo_stamp_ns
+
+    def _rebase(self, now_ns: int) -> None:
+        """Keep the pose that the filter before gives for now: the next one begins elsewhere."""
+        age_s = (self.monitor.passage_age_ns(now_ns, self._stamp_ns)) * 1e-9
+        p, quat = np.empty(3), np.empty(4)
+        carry(self.filtered_p, self._out_quat, self._twist, age_s, _DECAY_S, p, quat)
+        self.rebased_from = p, quat

@@ -121,6 +121,17 @@ class Motion:
         if not self.at_rest:
             self._commit(self._stop_v)
 
+    def brake_from(self, q: Array, v: Array) -> None:
+        """Go one tick along the stop of the command ``(q, v)``, shape (n,) each, that was sent last.
+
+        For when a tick broke off: asks nothing of solver, fixtures or kinematics, any of which may be broken.
+        The way was certified with that command.
+        """
+        stop_velocity(v, self._a, self._period_s, self._stop_v)
+        self.v[:] = self._stop_v
+        self.q[:] = q + self._stop_v * self._period_s
+        self.stop_s = stop_time(self.v, self._a, self._period_s)
+
     def follow(self, p_world: Array, quat_world_xyzw: Array) -> None:
         """Go one tick towards the desired pose, as far as limits and fixtures let it.
 

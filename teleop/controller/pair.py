@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +17,20 @@ from teleop.controller.types import Command, CommandMode, PairInputs, PairOutput
 from teleop.mapping import ClutchedMapping
 from teleop.safety.age import Age
 from teleop.safety.reasons import Reason
+from teleop.safety.round_trip import Band, RoundTrip
 from teleop.safety.states import Operating, OperatingMachine, Teleop
 from teleop.safety.teleop_machine import Facts, TeleopMachine
-from teleop.wire.messages import Request
+from teleop.safety.tracking import SentCommands
+from teleop.tremor import PoseFilter
+from teleop.wire.messages import LedgerLine, Request
 
 Array = npt.NDArray[np.float64]
 
 # The arm driver needs a moment to answer the first commands before its echo can be judged.
 _TRACKING_GRACE_TICKS = 200
+# Following begins only with the arm this near its command, as a part of what would be a fault.
+_NEAR = 0.25
+_NOTABLE_M = 1e-9
 
 
 class Pair:
@@ -37,6 +44,7 @@ class Pair:
         mapping: hand to desired tip.
         motion: the commanded motion.
         jaw: the commanded jaw.
+        round_trip: how long the round trip is, and what that asks for.
         machine: teleop state.
         now_ns: clock of the tick.
     """
@@ -51,6 +59,7 @@ class Pair:
         mapping: ClutchedMapping,
         motion: Motion,
         jaw: Jaw,
+        round_trip: RoundTrip,
     ) -> None:
         """Put the parts together; nothing moves until the link streams and the machine follows."""
         self.name = name
@@ -60,18 +69,25 @@ class Pair:
         self.mapping = mapping
         self.motion = motion
         self.jaw = jaw
+        self.round_trip = round_trip
         self.machine = TeleopMachine()
         self.now_ns = 0
         self._streaming_ticks = 0
+        self._commands = SentCommands(arm.n)
+        self._sent: Command | None = None
+        self._sent_q, self._sent_v = np.zeros(arm.n), np.zeros(arm.n)
         self._facts: Facts | None = None
         prismatic = np.array(arm.prismatic)
         self._tracking_limit = np.where(prismatic, link.spec.tracking_error_m, link.spec.tracking_error_rad)
 
-    def sense(self, inputs: PairInputs, operating: OperatingMachine, now_ns: int) -> None:
+    def sense(
+        self, inputs: PairInputs, operating: OperatingMachine, now_ns: int, *, controller_late: bool = False
+    ) -> None:
         """First half of a tick: take in what came and turn it into facts."""
         self.now_ns = now_ns
         self.hand.update(inputs.master, now_ns)
         self.link.update(inputs.arm, inputs.arm_replies, now_ns)
+        self.round_trip.update(self.link.round_trip_ns, self.hand.round_trip_ns, now_ns)
         self._facts = Facts(
             operating=operating.state,
             operating_reason=operating.reason,
@@ -83,9 +99,17 @@ class Pair:
             present=self.hand.present,
             deadman_stale=self.hand.deadman_stale,
             clutch=self.hand.clutch,
-            at_rest=self.motion.at_rest,
+            at_rest=self.motion.at_rest and self._near(),
             aligned=self._aligned(),
+            hand_unsteady=self.hand.unsteady,
+            clutch_stale=self.hand.clutch_stale,
+            round_trip=self.round_trip.band.reason,
+            controller_late=controller_late,
         )
+
+    def _near(self) -> bool:
+        """Whether the arm is where it is commanded, so that following begins without a jump."""
+        return bool((np.abs(self.motion.q - self.link.q) <= _NEAR * self._tracking_limit).all())
 
     def _aligned(self) -> bool:
         if self.mapping.spec.orientation != "aligned" or not self.hand.seen:
@@ -111,10 +135,21 @@ class Pair:
         """
         self.mapping.set_scale(self.hand.p, self.hand.quat_xyzw, scale, rotation_scale)
 
-    def fault(self) -> tuple[Reason, str]:
+    def set_filter(self, pose_filter: PoseFilter) -> None:
+        """Use another tremor filter; moves nothing."""
+        self.hand.replace_filter(pose_filter)
+
+    def fault(self, operating: OperatingMachine) -> tuple[Reason, str]:
         """A fault of this pair that must stop the whole controller, and its detail; else ``Reason.NONE``."""
+        link = self.link
+        if operating.state in (Operating.ENABLED, Operating.PAUSED):
+            if link.state == "FAULT" and not link.resetting:
+                return Reason.ARM_FAULT, f"{self.name}: {link.driver_reason or 'the driver gives no reason'}"
+            if link.jumped and self._streaming_ticks:
+                return Reason.ENCODER_JUMP, f"{self.name}: joint {link.jumped}"
         if self._streaming_ticks > _TRACKING_GRACE_TICKS:
-            excess = np.abs(self.motion.q - self.link.q) - self._tracking_limit
+            executed = self._commands.executed(link.echo_stamp_ns, self.now_ns)
+            excess = np.abs((self.motion.q if executed is None else executed) - link.q) - self._tracking_limit
             worst = int(np.argmax(excess))
             if excess[worst] > 0.0:
                 joint = self.arm.joint_names[worst]
@@ -133,9 +168,18 @@ class Pair:
                 self.hand.p, self.hand.quat_xyzw, self.motion.p_world_tip, self.motion.quat_world_tip_xyzw
             )
             self.motion.reference(self.mapping.p_world, self.mapping.quat_world_xyzw)
+        band = self.round_trip.band
+        self.mapping.ease(
+            band.scale, self.round_trip.spec.speed_cap_m_s if band >= Band.VERY_LONG else math.inf
+        )
         if self.machine.state is Teleop.FOLLOWING and self.hand.age is Age.FRESH:
-            self.mapping.step(self.hand.p, self.hand.quat_xyzw, dt)
+            if self.hand.rebased_from is None:
+                self.mapping.step(self.hand.p, self.hand.quat_xyzw, dt)
+            else:
+                self.mapping.rebase(*self.hand.rebased_from, self.hand.p, self.hand.quat_xyzw, dt)
             self.motion.follow(self.mapping.p_world, self.mapping.quat_world_xyzw)
+            if self.mapping.eased_m > _NOTABLE_M:
+                self.motion.ledger.append(LedgerLine("round trip", "eased", "tip", self.mapping.eased_m))
             self.jaw.follow(self.hand.gripper_rad * self.mapping.spec.jaw_scale, starts)
         else:
             self.motion.stop()
@@ -151,6 +195,7 @@ class Pair:
         )
         if not streaming:
             self._streaming_ticks = 0
+            self._commands.forget()
             if link.seen:
                 self.motion.sync(link.q)
                 self.jaw.sync(link.jaw_rad)
@@ -162,6 +207,7 @@ class Pair:
         motion = self.motion
         command = None
         if streaming:
+            self._commands.add(motion.q, self.now_ns)
             command = Command(
                 CommandMode.SERVO, motion.q, motion.v, motion.stop_s, self.jaw.position_rad, self.link.lease
             )
@@ -182,4 +228,32 @@ class Pair:
             master_stamp_ns=self.hand.fresh_stamp_ns if self.machine.state is Teleop.FOLLOWING else 0,
             round_trip_ns=self.link.round_trip_ns,
             tracking_error_m=self.motion.behind(self.link.q) if streaming else 0.0,
+        )
+
+    def committed(self, outputs: PairOutputs) -> None:
+        """The tick came to its end: its command is the one that the arm will have."""
+        self._sent = outputs.command
+        if self._sent is not None:
+            self._sent_q[:], self._sent_v[:] = self._sent.q, self._sent.qd
+
+    def brake(self) -> PairOutputs:
+        """After a tick that broke off: one tick along the stop of the last command that was sent.
+
+        It ends with no command at all: the driver, at rest by then, holds and disables itself.
+        """
+        motion, sent, command = self.motion, self._sent, None
+        if sent is not None:
+            moves = bool(self._sent_v.any())
+            motion.brake_from(self._sent_q, self._sent_v)
+            self._sent_q[:], self._sent_v[:] = motion.q, motion.v
+            if moves:
+                command = replace(sent, q=self._sent_q, qd=self._sent_v, stop_s=motion.stop_s)
+        return PairOutputs(
+            command=command,
+            arm_requests=(),
+            teleop=Teleop.IDLE,
+            reason=Reason.INTERNAL,
+            p_desired_world=self.mapping.p_world,
+            quat_desired_world_xyzw=self.mapping.quat_world_xyzw,
+            T_world_tip=motion.T_world_tip,
         )

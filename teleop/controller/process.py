@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -20,6 +21,7 @@ from teleop.loop.realtime import FIFO_PRIORITY, format_grants, make_realtime
 from teleop.loop.schedule import CONTROLLER_PHASE_S, Schedule
 from teleop.loop.signals import StopFlag, stop_on_signals
 from teleop.loop.timing import LoopSummary, Timing
+from teleop.safety.reasons import Reason
 from teleop.wire.sockets import new_session, open_context
 
 SAMPLE, STEP, COMMAND, TELL = range(4)
@@ -27,6 +29,7 @@ STAGES = ("sample", "step", "command", "tell")
 
 # After a stop is asked for, the arms are braked, disabled and let go; the loop runs on this long for it.
 _LETTING_GO_TICKS = 500
+_ERRORS_TOLD = 5
 
 
 class ControllerLoop:
@@ -43,8 +46,27 @@ class ControllerLoop:
         self._compute_us = 0.0
         self._names = [pair.name for pair in controller.pairs]
         self._leaving = False
+        self._mistake = ""
 
     def tick(self) -> None:
+        """One tick that does not end the process, whatever goes wrong in it.
+
+        The core sees to its own mistakes. One around it, in sockets or telemetry, is told to the core, which
+        latches FAULT in the next tick; until then the arm driver bridges or stops by itself.
+        """
+        try:
+            self._tick()
+        except Exception as error:
+            self._mistake = f"{type(error).__name__}: {error}"[:300]
+            self._tell_error("".join(traceback.format_exception(error)))
+
+    def _tell_error(self, text: str) -> None:
+        """A traceback for the log; the first few only, for a loop repeats its mistakes."""
+        self.statistics.internal_errors += 1
+        if self.statistics.internal_errors <= _ERRORS_TOLD:
+            print(f"controller: {Reason.INTERNAL.sentence}\n{text}", file=sys.stderr, flush=True)
+
+    def _tick(self) -> None:
         """Sample, step, command, tell."""
         schedule, timing, ports = self.schedule, self.timing, self.ports
         skipped_before = schedule.skipped
@@ -52,6 +74,7 @@ class ControllerLoop:
         dt = (1 + schedule.skipped - skipped_before) / RATE_HZ
         timing.begin(now_ns, schedule.lateness_ns)
         inputs = ports.receive(now_ns, shut_down=self._leaving)
+        inputs.mistake, self._mistake = self._mistake, ""
         timing.mark(SAMPLE)
         outputs = self.controller.step(inputs, dt)
         timing.mark(STEP)
@@ -87,6 +110,8 @@ class ControllerLoop:
                 )
             )
         self.statistics.add(outputs, dt)
+        if outputs.error:
+            self._tell_error(outputs.error)
         timing.mark(TELL)
         self._compute_us = timing.end() * 1e-3
 

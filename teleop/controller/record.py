@@ -52,6 +52,7 @@ def tick_record(
         now_ns=inputs.now_ns,
         dt_s=dt,
         shut_down=inputs.shut_down,
+        mistake=inputs.mistake,
         pairs=[
             PairRecord(
                 pair=name,
@@ -92,4 +93,5 @@ def tick_inputs(record: TickRecord) -> ControllerInputs:
         tuple((entry.token, entry.request) for entry in record.requests),
         tuple((estop.source, estop.why) for estop in record.estops),
         record.shut_down,
+        record.mistake,
     )

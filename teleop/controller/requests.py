@@ -117,6 +117,11 @@ class RequestDesk:
         return carry_out
 
     def _enable(self, args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]) -> str:
+        for pair in pairs:
+            link = pair.link
+            if link.state == "FAULT" and not link.resetting and not link.stale:
+                fault = Reason.ARM_FAULT
+                raise RefusedError(f"{pair.name}: {fault.sentence} {fault.action} ({link.driver_reason})")
         refusal = operating.request("enable")
         if refusal:
             raise RefusedError(refusal)
@@ -176,7 +181,7 @@ class RequestDesk:
     def _set_filter(self, args: _FilterArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
         spec = _filter_adapter.validate_python(args.filter)
         for pair in self._chosen(args.pair, pairs):
-            pair.hand.replace_filter(make_pose_filter(spec, self._rate_hz))
+            pair.set_filter(make_pose_filter(spec, self._rate_hz))
 
     def _set_fixture(self, args: _FixtureArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> str:
         spec = _fixture_adapter.validate_python(args.fixture)
@@ -208,6 +213,7 @@ class RequestDesk:
                     "reason": pair.machine.reason.code,
                     "action": pair.machine.reason.action,
                     "scale": pair.mapping.scale,
+                    "round_trip_ms": round(pair.round_trip.total_ns * 1e-6, 3),
                     "arm_state": pair.link.state,
                     "is_homed": pair.link.is_homed,
                     "inputs": {
@@ -228,5 +234,6 @@ def _health(monitor: InputMonitor, now_ns: int) -> dict[str, Any]:
         "rate_ok": health.rate_ok,
         "valid": health.valid,
         "rate_hz": round(health.rate_hz, 1),
+        "missing": monitor.missing,
         "age_ms": None if health.age_ns is None else health.age_ns * 1e-6,
     }

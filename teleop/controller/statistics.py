@@ -44,7 +44,11 @@ class Series:
 
 
 class RunStatistics:
-    """Counts over a run, for all pairs together; times are in seconds of schedule."""
+    """Counts over a run, for all pairs together; times are in seconds of schedule.
+
+    Attributes:
+        internal_errors: ticks that a mistake of our own broke off.
+    """
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         """Nothing has happened yet."""
@@ -55,6 +59,7 @@ class RunStatistics:
         self._tracking = Series()
         self._round_trip = Series()
         self._violations = 0
+        self.internal_errors = 0
         self._tremor = [TremorTrace() for _ in self._pairs]
 
     def add(self, outputs: ControllerOutputs, dt: float) -> None:
@@ -87,6 +92,7 @@ class RunStatistics:
         return {
             "min_clearance_m": dict(self._clearance),
             "violations": self._violations,
+            "internal_errors": self.internal_errors,
             "rejected": dict(rejected),
             "states": {state: round(s, 3) for state, s in self._states.items()},
             "reasons": {reason: round(s, 3) for reason, s in self._reasons.items()},

@@ -42,6 +42,7 @@ class ControllerInputs:
         requests: token and request, in order of arrival; the reply carries the same token.
         estops: ``(source, why)`` of emergency stops that arrived.
         shut_down: the process is to end: brake, disable and let go of the arms from this tick on.
+        mistake: what went wrong around the core in the tick before, in sockets or telemetry; else empty.
     """
 
     now_ns: int
@@ -49,6 +50,7 @@ class ControllerInputs:
     requests: tuple[tuple[int, Request], ...] = ()
     estops: tuple[tuple[str, str], ...] = ()
     shut_down: bool = False
+    mistake: str = ""
 
 
 @dataclass(slots=True)
@@ -127,9 +129,18 @@ class EventRecord:
 
 @dataclass(slots=True)
 class ControllerOutputs:
-    """Everything one tick produces."""
+    """Everything one tick produces.
+
+    Attributes:
+        state: CRTK operating state.
+        pairs: one entry per pair, in the order of the session.
+        replies: token and reply, one for each request that came in.
+        events: what changed.
+        error: a traceback, in a tick that the core could not finish; else empty.
+    """
 
     state: Operating
     pairs: tuple[PairOutputs, ...]
     replies: tuple[tuple[int, Reply], ...]
     events: tuple[EventRecord, ...]
+    error: str = ""

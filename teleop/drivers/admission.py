@@ -10,7 +10,7 @@ import numpy.typing as npt
 from teleop.drivers.lease import Lease
 from teleop.drivers.limits import DriverLimits
 from teleop.wire.messages import ServoJp
-from teleop.wire.passage import Passage
+from teleop.wire.passage import Passage, clock_was_set
 
 Array = npt.NDArray[np.float64]
 
@@ -79,6 +79,7 @@ class Admission:
         self.last_seq = -1
         self._heard_seq = -1
         self._heard_ns: int | None = None
+        self._in_time: tuple[int, int, int] | None = None
         self._passage.reset()
 
     def rest(self) -> None:
@@ -95,6 +96,15 @@ class Admission:
             return Reject.SEQ
         if not command.ttl_ms > 0.0 or command.ttl_ms == np.inf:
             return Reject.AGE
+        if self._in_time is not None:
+            stamp_ns, seq, came_ns = self._in_time
+            if clock_was_set(
+                command.stamp_ns - stamp_ns,
+                command.seq - seq,
+                now_ns - came_ns,
+                round(self._period_s * 1e9),
+            ):
+                return Reject.AGE
         if self._shared_clock:
             age_ns = now_ns - command.stamp_ns
         else:
@@ -104,6 +114,7 @@ class Admission:
             return Reject.AGE
         if self._shared_clock:  # only now: a wrong stamp must not shift what is due when
             self._passage.update(now_ns, command.stamp_ns)
+        self._in_time = command.stamp_ns, command.seq, now_ns
         return None
 
     def numbers(self, command: ServoJp) -> Reject | None:

@@ -143,7 +143,7 @@ class ArmContract:
         self._enter(
             State.FAULT,
             f"e-stop from {source or 'unknown'}: {why or 'no reason given'}; "
-            'clear the cause, then `disable` with {"reset_fault": true}, then `enable`',
+            "clear the cause, then `reset_fault`, then `enable`",
         )
 
     def fault(self, why: str, now_ns: int) -> None:
@@ -176,7 +176,7 @@ class ArmContract:
     def enable(self, now_ns: int) -> str:
         """Arm, from DISABLED or PAUSED; returns why not, or an empty string."""
         if self.state is State.FAULT:
-            return f'in FAULT ({self.reason}); send `disable` with {{"reset_fault": true}} first'
+            return f"in FAULT ({self.reason}); send `reset_fault` first"
         if self.state is State.ENABLED:
             return ""
         if not self.setpoint.at_rest:

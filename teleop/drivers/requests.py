@@ -76,6 +76,11 @@ def _disable(arm: ArmContract, client: bytes, args: dict[str, Any], now_ns: int)
     arm.disable("disabled on request", now_ns, reset_fault=reset)
 
 
+def _reset_fault(arm: ArmContract, client: bytes, args: dict[str, Any], now_ns: int) -> None:
+    _holder_only(arm, client, args, "reset_fault")
+    arm.disable("the fault was reset", now_ns, reset_fault=True)
+
+
 def _home(arm: ArmContract, client: bytes, args: dict[str, Any], now_ns: int) -> None:
     _holder_only(arm, client, args, "home")
     _refuse_if(arm.home(now_ns))
@@ -105,6 +110,7 @@ _HANDLERS: dict[str, Callable[[ArmContract, bytes, dict[str, Any], int], Any]] =
     "disable": _disable,
     "home": _home,
     "get_info": _get_info,
+    "reset_fault": _reset_fault,
 }
 
 OPS = tuple(_HANDLERS)

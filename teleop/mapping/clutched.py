@@ -8,14 +8,20 @@ the hand as it is now and the tip as it is desired now. Desired is then
 
 with ``R_wm = R_world_camera R_camera_master``. Taking references moves nothing, so every change is
 bumpless by construction; there is no other way to change a parameter.
+
+Over a long round trip the motion is eased: a factor on both scales that changes by at most 2 a second, and a
+cap on the speed of what is desired that comes down from the speed there is by 0.5 m/s each second. What the
+cap takes away is dropped, as if the clutch had slipped, so nothing is caught up with after the hand stops.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-from kinematics.pose import quat_conj, quat_log, quat_mul, quat_to_matrix
+from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul, quat_to_matrix
 from teleop.mapping.kernel import desired_orientation, desired_position
 from teleop.mapping.spec import MAX_SCALE, MappingSpec, RegistrationSpec
 
@@ -23,6 +29,9 @@ Array = npt.NDArray[np.float64]
 
 # Past this turn of the hand new references are taken, because the logarithm folds over at pi.
 _REREFERENCE_RAD = 2.0
+_EASE_PER_S = 2.0
+_CAP_M_S2 = 0.5
+_CAP_RAD_PER_M = 25.0
 
 
 class ClutchedMapping:
@@ -33,6 +42,7 @@ class ClutchedMapping:
         quat_world_xyzw: desired orientation of the tip, shape (4,), world frame. Read only.
         scale: translation scale in force, 1.
         rotation_scale: rotation scale in force, 1.
+        eased_m: how much of the last step's motion easing took away, m.
     """
 
     def __init__(self, spec: MappingSpec) -> None:
@@ -47,6 +57,9 @@ class ClutchedMapping:
         self._p_world0 = np.zeros(3)
         self._quat_world0 = self.quat_world_xyzw.copy()
         self._ramp = 0.0
+        self._easing = self._easing_wanted = 1.0
+        self._cap = self._cap_wanted = math.inf
+        self.eased_m = 0.0
         self._register(spec.registration)
 
     def _register(self, registration: RegistrationSpec) -> None:
@@ -71,6 +84,18 @@ class ClutchedMapping:
         self.quat_world_xyzw[:] = quat_world_xyzw
         self._rereference(p_master, quat_master_xyzw)
         self._ramp = 0.0 if self.spec.ramp_s > 0.0 else 1.0
+        self._easing, self._cap = self._easing_wanted, self._cap_wanted
+
+    def ease(self, factor: float, cap_m_s: float = math.inf) -> None:
+        """Ask for ``factor`` on both scales and at most the speed ``cap_m_s``; both are approached slowly."""
+        self._easing_wanted, self._cap_wanted = factor, cap_m_s
+
+    def rebase(
+        self, p_before: Array, quat_before: Array, p_master: Array, quat_master: Array, dt: float
+    ) -> None:
+        """Step with the pose that another filter gave last, and go on from the one that is in force now."""
+        self.step(p_before, quat_before, dt)
+        self._rereference(p_master, quat_master)
 
     def _rereference(self, p_master: Array, quat_master_xyzw: Array) -> None:
         self._p_master0[:] = p_master
@@ -120,22 +145,58 @@ class ClutchedMapping:
             quat_master_xyzw: orientation of the hand, shape (4,), unit.
             dt: time since the last call, s; only the ramp uses it.
         """
-        ramping = self._ramp < 1.0
-        if ramping:
-            self._ramp = min(1.0, self._ramp + dt / self.spec.ramp_s)
-        desired_position(
-            self._R_wm, self._ramp * self.scale, p_master, self._p_master0, self._p_world0, self.p_world
-        )
-        turned = 0.0
-        if self.spec.orientation != "locked":
-            turned = desired_orientation(
-                self._R_wm,
-                self._ramp * self.rotation_scale,
-                quat_master_xyzw,
-                self._quat_master0,
-                self._quat_world0,
-                self.quat_world_xyzw,
-            )
-        # While the scale still grows each step counts with the scale of its own time.
-        if ramping or turned > _REREFERENCE_RAD:
+        plain = self._ramp == self._easing == self._easing_wanted == 1.0
+        if not plain or min(self._cap, self._cap_wanted) < math.inf:
+            self._step_eased(p_master, quat_master_xyzw, dt)
+            return
+        self.eased_m = 0.0
+        if self._move(p_master, quat_master_xyzw) > _REREFERENCE_RAD:
             self._rereference(p_master, quat_master_xyzw)
+
+    def _move(self, p_master: Array, quat_master_xyzw: Array) -> float:
+        """Map the hand with the factors in force; returns how far it is turned from its reference, rad."""
+        factor = self._ramp * self._easing
+        desired_position(
+            self._R_wm, factor * self.scale, p_master, self._p_master0, self._p_world0, self.p_world
+        )
+        if self.spec.orientation == "locked":
+            return 0.0
+        return desired_orientation(
+            self._R_wm,
+            factor * self.rotation_scale,
+            quat_master_xyzw,
+            self._quat_master0,
+            self._quat_world0,
+            self.quat_world_xyzw,
+        )
+
+    def _step_eased(self, p_master: Array, quat_master_xyzw: Array, dt: float) -> None:
+        """A step while a factor changes or the speed is capped: each has the factors of its own time."""
+        if self._ramp < 1.0:
+            self._ramp = min(1.0, self._ramp + dt / self.spec.ramp_s)
+        p_before, quat_before = self.p_world.copy(), self.quat_world_xyzw.copy()
+        self._move(p_master, quat_master_xyzw)
+        moved = self.p_world - p_before
+        length = math.hypot(*moved.tolist())
+        turned = quat_log(quat_mul(self.quat_world_xyzw, quat_conj(quat_before)))
+        speed = max(length, math.hypot(*turned.tolist()) / _CAP_RAD_PER_M) / dt
+        kept = self._capped(speed, dt)
+        if kept < 1.0:
+            self.p_world[:] = p_before + kept * moved
+            self.quat_world_xyzw[:] = quat_mul(quat_exp(kept * turned), quat_before)
+        self.eased_m = length * (1.0 / self._easing - kept)
+        self._rereference(p_master, quat_master_xyzw)
+        # Last, because a factor may only change from a fresh reference on.
+        away = self._easing_wanted - self._easing
+        self._easing += min(max(away, -_EASE_PER_S * dt), _EASE_PER_S * dt)
+
+    def _capped(self, speed: float, dt: float) -> float:
+        """Move the cap towards what is wanted; returns the part of a step at ``speed`` that it leaves."""
+        if self._cap_wanted < self._cap:
+            falling = min(self._cap, max(speed, self._cap_wanted)) - _CAP_M_S2 * dt
+            self._cap = max(self._cap_wanted, falling)
+        elif self._cap < math.inf and self._cap_wanted > self._cap:
+            self._cap = min(self._cap_wanted, self._cap + _CAP_M_S2 * dt)
+            if self._cap >= speed and self._cap_wanted == math.inf:
+                self._cap = math.inf
+        return 1.0 if speed <= self._cap else self._cap / speed

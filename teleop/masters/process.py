@@ -92,6 +92,7 @@ def run_master(
         else:
             gc.freeze()
         felt = 0
+        echo: ServoCf | None = None
         start_ns: int | None = None
         schedule.start()
         ready_ns = schedule.deadline_ns
@@ -102,12 +103,13 @@ def run_master(
                 now = schedule.wait()
                 if end_ns is not None and now >= end_ns:
                     break
-                while forces.newest() is not None:
+                while (force := forces.newest()) is not None:
                     felt += 1
+                    echo = force
                 if start_ns is None and (felt or (timeout_ns is not None and now >= timeout_ns)):
                     start_ns = now
                 t_s = 0.0 if start_ns is None else (now - start_ns) * 1e-9
-                poses.send(_message(poses, source, t_s, now))
+                poses.send(_message(poses, source, t_s, now, echo))
         finally:
             say(
                 f"{name}: {schedule.ticks} poses published, {schedule.skipped} deadlines skipped, "
@@ -117,7 +119,9 @@ def run_master(
     return 0
 
 
-def _message(poses: Publisher, source: HandSource, t_s: float, now_ns: int) -> MeasuredCp:
+def _message(
+    poses: Publisher, source: HandSource, t_s: float, now_ns: int, echo: ServoCf | None
+) -> MeasuredCp:
     hand = source.sample(t_s)
     return MeasuredCp(
         **poses.header(now_ns),
@@ -127,6 +131,8 @@ def _message(poses: Publisher, source: HandSource, t_s: float, now_ns: int) -> M
         valid=hand.valid,
         present=Signal(hand.present, now_ns),
         clutch=Signal(hand.clutch, now_ns),
+        echo_seq=-1 if echo is None else echo.seq,
+        echo_stamp_ns=0 if echo is None else echo.stamp_ns,
     )
 
 

@@ -22,6 +22,11 @@ class Reason(enum.Enum):
         "The clutch is pressed: the hand moves freely.",
         "Release the clutch to move the arm.",
     )
+    CLUTCH_STALE = (
+        "clutch_stale",
+        "The clutch is no longer being reported, so it counts as pressed.",
+        "Check the master driver.",
+    )
     ALIGNING = (
         "aligning",
         "Hand and tool differ in orientation by more than the tolerance.",
@@ -40,6 +45,11 @@ class Reason(enum.Enum):
         "The master was silent for longer than the deadman limit.",
         "Restart the master or its link, then send `engage`.",
     )
+    MASTER_UNSTEADY = (
+        "master_unsteady",
+        "Samples of the master were late for more than 5 % of the last second.",
+        "Mend the link; then press and release the clutch, or send `engage`.",
+    )
     MASTER_INVALID = (
         "master_invalid",
         "The master marks its own samples as invalid.",
@@ -55,6 +65,27 @@ class Reason(enum.Enum):
         "deadman_stale",
         "The deadman is no longer being reported, so it counts as released.",
         "Check the master driver.",
+    )
+    ROUND_TRIP_LONG = (
+        "round_trip_long",
+        "The round trip takes long, so motion is scaled down by half.",
+        "Move slowly; mend the link to get the full scale back.",
+    )
+    ROUND_TRIP_VERY_LONG = (
+        "round_trip_very_long",
+        "The round trip takes very long, so motion is scaled down to a quarter and its speed is capped.",
+        "Move slowly and wait for the arm; mend the link to get the full scale back.",
+    )
+    ROUND_TRIP_TOO_LONG = (
+        "round_trip_too_long",
+        "The round trip takes too long to follow the hand.",
+        "Mend the link; then press and release the clutch, or send `engage`.",
+    )
+    CONTROLLER_LATE = (
+        "controller_late",
+        "The controller misses too many of its own deadlines.",
+        "End other programs on its machine, see `trocar doctor`; then press and release the clutch, "
+        "or send `engage`.",
     )
     ARM_ABSENT = ("arm_absent", "No state has come from the arm driver.", "Start the arm driver.")
     ARM_STALE = ("arm_stale", "The arm driver fell silent.", "Restart the arm driver, then send `engage`.")
@@ -85,6 +116,11 @@ class Reason(enum.Enum):
         "tracking_error",
         "The arm is too far from where it was commanded.",
         "Free the arm, then `reset_fault` and `enable`.",
+    )
+    ENCODER_JUMP = (
+        "encoder_jump",
+        "A measured joint position jumped further than the arm can move.",
+        "Check encoders and cables, home the arm anew; `reset_fault` and `enable` come first.",
     )
     INTERNAL = (
         "internal",

@@ -26,6 +26,10 @@ class Facts:
         clutch: the clutch is pressed.
         at_rest: the commanded arm does not move.
         aligned: hand and tool point alike within the tolerance, or need not.
+        hand_unsteady: its samples were late for too much of the last second.
+        clutch_stale: the clutch is not pressed, but its report is old, so it counts as pressed.
+        round_trip: what the length of the round trip asks for, or ``Reason.NONE``.
+        controller_late: the controller missed too many of its own deadlines lately.
     """
 
     operating: Operating
@@ -40,17 +44,22 @@ class Facts:
     clutch: bool
     at_rest: bool
     aligned: bool
+    hand_unsteady: bool = False
+    clutch_stale: bool = False
+    round_trip: Reason = Reason.NONE
+    controller_late: bool = False
 
 
 class TeleopMachine:
     """Decides in each tick whether the arm follows the hand, and if not, why.
 
     Following starts only from rest, with references taken anew, so it starts without a step. A hold that
-    was caused by the master latches: it ends when the clutch is pressed and released, or by ``engage``.
+    was caused by the master, by the link or by a controller that cannot keep up latches: it ends when the
+    clutch is pressed and released, or by ``engage``, and not before its cause has gone.
 
     Attributes:
         state: teleop state.
-        reason: why it is not FOLLOWING; in FOLLOWING ``NONE`` or ``MASTER_LATE``.
+        reason: why it is not FOLLOWING; in FOLLOWING why it follows only in part, or ``NONE``.
         engaged: the user engaged the pair and nothing has ended that since.
     """
 
@@ -65,6 +74,8 @@ class TeleopMachine:
     def engage(self, facts: Facts) -> Reason:
         """The user asks to follow the hand. Returns why not, or ``Reason.NONE``."""
         blocked = self._disengaging(facts)
+        if blocked is Reason.NONE:
+            blocked = self._unfit(facts)
         if blocked is Reason.NONE:
             self.engaged = True
             self._held = Reason.NONE
@@ -113,23 +124,35 @@ class TeleopMachine:
         if not facts.present:
             return Teleop.HOLDING, Reason.DEADMAN_STALE if facts.deadman_stale else Reason.DEADMAN_RELEASED
         if facts.clutch:
-            return Teleop.CLUTCHED, Reason.CLUTCHED
+            return Teleop.CLUTCHED, Reason.CLUTCH_STALE if facts.clutch_stale else Reason.CLUTCHED
         if was_following:
-            return Teleop.FOLLOWING, Reason.MASTER_LATE if facts.hand_age is Age.LATE else Reason.NONE
+            return Teleop.FOLLOWING, Reason.MASTER_LATE if facts.hand_age is Age.LATE else facts.round_trip
         if not facts.hand_good:
             return Teleop.HOLDING, Reason.MASTER_RECOVERING
         if not facts.at_rest:
             return Teleop.HOLDING, Reason.SETTLING
         if not facts.aligned:
             return Teleop.ALIGNING, Reason.ALIGNING
-        return Teleop.FOLLOWING, Reason.NONE
+        return Teleop.FOLLOWING, facts.round_trip
+
+    @staticmethod
+    def _unfit(facts: Facts) -> Reason:
+        """What forbids to begin following, and holds what follows already, until it has gone."""
+        if facts.hand_unsteady:
+            return Reason.MASTER_UNSTEADY
+        if facts.round_trip is Reason.ROUND_TRIP_TOO_LONG:
+            return Reason.ROUND_TRIP_TOO_LONG
+        return Reason.CONTROLLER_LATE if facts.controller_late else Reason.NONE
 
     def _latch(self, facts: Facts) -> None:
-        """Set the hold that the master caused, or end it once the clutch has been cycled on good samples."""
+        """Set a hold that latches, or end it once the clutch has been cycled on good samples."""
+        unfit = self._unfit(facts)
         if facts.hand_age is Age.STALE:
             self._hold(Reason.MASTER_STALE)
         elif not facts.hand_valid:
             self._hold(Reason.MASTER_INVALID)
+        elif unfit is not Reason.NONE:
+            self._hold(unfit)
         elif self._held is not Reason.NONE:
             if facts.clutch:
                 self._clutch_pressed_since_hold = True

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from teleop.wire.messages import Header
-from teleop.wire.passage import Passage
+from teleop.wire.passage import Passage, clock_was_set
 
 RATE_WINDOW_S = 0.1
 RATE_WINDOW_MIN = 8
@@ -26,10 +26,11 @@ class Verdict(enum.Enum):
     OUT_OF_ORDER = "out_of_order"
     FOREIGN_SESSION = "foreign_session"
     STAMP_BACKWARD = "stamp_backward"
+    CLOCK_STEP = "clock_step"
 
     @property
     def admitted(self) -> bool:
-        """The message counts. After ``NEW_SESSION`` the sender has restarted: what it began is void."""
+        """The message counts. ``NEW_SESSION``: it restarted or set its clock, and what it began is void."""
         return self in (Verdict.ACCEPTED, Verdict.NEW_SESSION)
 
 
@@ -56,7 +57,8 @@ class InputMonitor:
     """Judges the messages of one stream by their headers, and tells the health of the stream.
 
     The first session heard is believed until it is silent for longer than ``alive_within_s``; any other is
-    foreign until then.
+    foreign until then. A sender whose clock was set, back or more than 20 ms ahead, is refused as long; then
+    it begins anew, as if it had restarted.
 
     Attributes:
         counts: messages by verdict.
@@ -112,21 +114,35 @@ class InputMonitor:
     def judge(self, header: Header, now_ns: int) -> Verdict:
         """What :meth:`observe` would say of a message; changes nothing."""
         if header.session != self.session:
-            silent = not self._arrivals_ns or now_ns - self._arrivals_ns[-1] > self._alive_within_ns
-            return Verdict.NEW_SESSION if silent else Verdict.FOREIGN_SESSION
+            return Verdict.NEW_SESSION if self._silent(now_ns) else Verdict.FOREIGN_SESSION
         if header.seq == self._seq:
             return Verdict.DUPLICATE
         if header.seq < self._seq:
             return Verdict.OUT_OF_ORDER
         if header.stamp_ns < self._stamp_ns:
-            return Verdict.STAMP_BACKWARD
+            return Verdict.NEW_SESSION if self._silent(now_ns) else Verdict.STAMP_BACKWARD
+        if self._arrivals_ns and clock_was_set(
+            header.stamp_ns - self._stamp_ns,
+            header.seq - self._seq,
+            now_ns - self._arrivals_ns[-1],
+            self._period_ns,
+        ):
+            return Verdict.NEW_SESSION if self._silent(now_ns) else Verdict.CLOCK_STEP
         return Verdict.ACCEPTED
+
+    def _silent(self, now_ns: int) -> bool:
+        """Whether nothing was admitted for longer than the input may be silent."""
+        return not self._arrivals_ns or now_ns - self._arrivals_ns[-1] > self._alive_within_ns
 
     def age_ns(self, now_ns: int) -> int | None:
         """Age of the newest admitted content, see :class:`Passage`; ``None`` before the first message."""
         if self.session is None:
             return None
         return self._passage.age_ns(now_ns, self._stamp_ns)
+
+    def passage_age_ns(self, now_ns: int, stamp_ns: int) -> int:
+        """Age that a message stamped ``stamp_ns`` would have, by the quickest passage lately."""
+        return self._passage.age_ns(now_ns, stamp_ns)
 
     def health(self, now_ns: int) -> Health:
         """The three answers at ``now_ns``."""

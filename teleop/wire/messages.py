@@ -45,7 +45,11 @@ class Signal(msgspec.Struct):
 
 
 class MeasuredCp(Header, kw_only=True):
-    """Pose of the hand in the master's frame. ``twist``: linear (m/s) first, then angular (rad/s)."""
+    """Pose of the hand in the master's frame. ``twist``: linear (m/s) first, then angular (rad/s).
+
+    ``echo_*`` name the last ``servo_cf`` received, so that the controller can measure the round trip; a
+    master may leave them out.
+    """
 
     p_m: Vec3
     quat_xyzw: Quat
@@ -54,6 +58,8 @@ class MeasuredCp(Header, kw_only=True):
     valid: bool
     present: Signal
     clutch: Signal
+    echo_seq: int = -1
+    echo_stamp_ns: int = 0
 
 
 class ConstraintPlane(msgspec.Struct, array_like=True):

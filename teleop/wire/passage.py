@@ -8,6 +8,22 @@ cannot be seen this way.
 from __future__ import annotations
 
 _WINDOW_NS = 1_000_000_000
+_STEP_NS = 20_000_000
+
+
+def clock_was_set(stamps_ns: int, messages: int, arrivals_ns: int, period_ns: int) -> bool:
+    """Whether a sender's clock was set ahead between two of its messages.
+
+    Its stamps then advance by more than 20 ms beyond both what its sequence numbers and what our clock say. A
+    delay that becomes shorter brings many messages at once, and a sender that slept is late by our clock too.
+
+    Args:
+        stamps_ns: from one stamp to the other.
+        messages: from one sequence number to the other.
+        arrivals_ns: from one arrival to the other, receiver's clock.
+        period_ns: nominal time between messages.
+    """
+    return stamps_ns - _STEP_NS > max(messages * period_ns, arrivals_ns)
 
 
 class Passage:

@@ -90,6 +90,7 @@ class TickRecord(Header, kw_only=True, omit_defaults=True):
         now_ns: the controller's monotonic clock at the start of the tick.
         dt_s: time since the tick before, s.
         shut_down: the process was asked to end: the arms are braked and let go.
+        mistake: what went wrong around the core in the tick before.
         pairs: in the order of the session.
         requests: requests to the controller, in order of arrival.
         estops: emergency stops.
@@ -103,6 +104,7 @@ class TickRecord(Header, kw_only=True, omit_defaults=True):
     now_ns: int
     dt_s: float
     shut_down: bool = False
+    mistake: str = ""
     pairs: list[PairRecord]
     requests: list[RequestRecord] = msgspec.field(default_factory=list)
     estops: list[EstopRecord] = msgspec.field(default_factory=list)

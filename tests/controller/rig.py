@@ -71,6 +71,7 @@ class Rig:
         self.sim_spec = sim or SimArmSpec(homing_s=0.05)
         self.hand = HandState()
         self.now_ns = 1_000_000_000
+        self.dt = PERIOD_S
         self.hand_seq = 0
         self.command_seq = 0
         self.token = 0
@@ -126,7 +127,7 @@ class Rig:
             estops,
         )
         self.token += len(requests)
-        out = self.controller.step(inputs, PERIOD_S)
+        out = self.controller.step(inputs, self.dt)
         self.outputs = out
         self.events.extend(out.events)
         pair = out.pairs[0]

@@ -239,7 +239,7 @@ def test_an_estop_stops_within_its_time_and_latches(client: Client) -> None:
     assert not client.ask("enable")["ok"]
     assert client.ask("disable")["ok"]
     assert client.newest()["state"] == "FAULT"
-    assert client.ask("disable", reset_fault=True)["ok"]
+    assert client.ask("reset_fault")["ok"]
     assert client.until("state == 'DISABLED'")
     client.get_moving(-SPEED)
 

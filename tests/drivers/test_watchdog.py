@@ -246,6 +246,7 @@ def test_an_estop_latches_until_reset_by_the_holder_and_a_new_enable() -> None:
     assert arm.ask("disable").ok
     assert arm.contract.state == "FAULT"
     assert not arm.ask("disable", client=b"stranger", reset_fault=True).ok
+    assert not arm.ask("reset_fault", client=b"stranger").ok
     assert arm.contract.state == "FAULT"
     assert arm.ask("disable", reset_fault=True).ok
     assert arm.contract.state == "DISABLED"
