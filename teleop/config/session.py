@@ -19,6 +19,9 @@ from teleop.config.toml import apply_overrides, find_profile, read_toml, validat
 from teleop.controller.arm_link import ArmLinkSpec
 from teleop.controller.hand import HandSpec
 from teleop.drivers.sim.spec import SimArmSpec
+from teleop.haptics.device import DeviceSpec
+from teleop.haptics.spec import HapticsSpec
+from teleop.haptics.stability import HapticsError, springs
 from teleop.mapping import MappingSpec
 from teleop.masters.spec import MasterSpec
 from teleop.safety.round_trip import RoundTripSpec
@@ -115,6 +118,7 @@ class PairSpec(BaseModel):
         hand: what is accepted from the master.
         link: what is accepted from the arm driver.
         round_trip: from when on a long round trip slows and stops the pair.
+        haptics: what the hand feels.
     """
 
     model_config = _CONFIG
@@ -127,6 +131,7 @@ class PairSpec(BaseModel):
     hand: HandSpec = HandSpec()
     link: ArmLinkSpec = ArmLinkSpec()
     round_trip: RoundTripSpec = RoundTripSpec()
+    haptics: HapticsSpec = HapticsSpec()
 
 
 class OperatorSpec(BaseModel):
@@ -191,6 +196,7 @@ class Session:
         path: that file.
         arms: arm profile of each pair.
         sources: motion source of each pair; ``None`` for an external master.
+        devices: haptic device of each pair.
         source_dirs: folder against which each source's relative paths are read.
         fixtures: each fixture, and the folder against which its relative paths are read.
         config_hash: SHA-256 over everything above, hex.
@@ -200,6 +206,7 @@ class Session:
     path: Path
     arms: tuple[ArmSpec, ...]
     sources: tuple[MasterSpec | None, ...]
+    devices: tuple[DeviceSpec, ...]
     source_dirs: tuple[Path, ...]
     fixtures: tuple[tuple[AnyFixture, Path], ...]
     config_hash: str
@@ -207,7 +214,10 @@ class Session:
     def effective(self) -> dict[str, Any]:
         """The whole configuration as plain data, defaults and profiles filled in."""
         table = self.spec.model_dump(mode="json")
-        for pair, arm, source in zip(table["pairs"], self.arms, self.sources, strict=True):
+        for pair, arm, source, device in zip(
+            table["pairs"], self.arms, self.sources, self.devices, strict=True
+        ):
+            pair["haptics"]["model"] = device.model_dump(mode="json")
             pair["arm"]["model"] = arm.model_dump(mode="json")
             pair["master"]["source"] = None if source is None else source.model_dump(mode="json")
         table["fixture"] = [fixture.model_dump(mode="json") for fixture, _ in self.fixtures]
@@ -261,6 +271,7 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
     arms: list[ArmSpec] = []
     sources: list[MasterSpec | None] = []
     dirs: list[Path] = []
+    devices: list[DeviceSpec] = []
     for pair in spec.pairs:
         try:
             profile = find_profile("arms", pair.arm.profile, path.parent)
@@ -274,6 +285,15 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
             dirs.append(beside)
         except ConfigError as error:
             mistakes.extend(error.mistakes)
+        try:
+            profile = find_profile("devices", pair.haptics.device, path.parent)
+            device: DeviceSpec = validate(DeviceSpec, read_toml(profile), profile)
+            springs(pair.haptics, device)
+            devices.append(device)
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+        except HapticsError as error:
+            mistakes.append(f"{path}: pair {pair.name}: {error}")
     fixtures = [(fixture, path.parent) for fixture in spec.fixture]
     for name in spec.fixtures:
         try:
@@ -284,6 +304,8 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
             mistakes.extend(error.mistakes)
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
-    session = Session(spec, path, tuple(arms), tuple(sources), tuple(dirs), tuple(fixtures), "")
+    session = Session(
+        spec, path, tuple(arms), tuple(sources), tuple(devices), tuple(dirs), tuple(fixtures), ""
+    )
     canonical = json.dumps(session.effective(), sort_keys=True, separators=(",", ":"))
     return replace(session, config_hash=hashlib.sha256(canonical.encode()).hexdigest())

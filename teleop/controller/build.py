@@ -20,6 +20,9 @@ from teleop.controller.jaw import Jaw
 from teleop.controller.motion import Motion
 from teleop.controller.pair import Pair
 from teleop.controller.requests import RequestDesk
+from teleop.haptics.device import DeviceSpec
+from teleop.haptics.feel import Feel
+from teleop.haptics.free import FreeTracker
 from teleop.mapping import ClutchedMapping
 from teleop.safety.round_trip import RoundTrip
 from teleop.tremor import make_pose_filter
@@ -35,19 +38,29 @@ def place_arm(entry: ArmEntry, spec: ArmSpec) -> ArmModel:
     return ArmModel.from_spec(spec, T_world_base)
 
 
-def build_pair(spec: PairSpec, arm_spec: ArmSpec, sender: bytes, scene: Scene, gate: Gate) -> Pair:
-    """One pair of a session, guarded by the scene that all pairs share."""
+def build_pair(
+    spec: PairSpec, arm_spec: ArmSpec, sender: bytes, scene: Scene, gate: Gate, device: DeviceSpec
+) -> Pair:
+    """One pair of a session, guarded by the scene that all pairs share.
+
+    Raises:
+        FixtureError: a fixture names a body that the arm does not have.
+        HapticsError: the hand is to feel what its device cannot render stably.
+        ModelError: the arm cannot be built.
+    """
     arm = place_arm(spec.arm, arm_spec)
     guard = Guard(spec.arm.name, arm, scene, gate, PERIOD_S)
+    free = FreeTracker(arm.limits, PERIOD_S) if spec.haptics.enabled else None
     return Pair(
         name=spec.name,
         arm=arm,
         hand=Hand(spec.hand, make_pose_filter(spec.filter, RATE_HZ), RATE_HZ),
         link=ArmLink(arm, spec.link, sender, RATE_HZ),
         mapping=ClutchedMapping(spec.mapping),
-        motion=Motion(arm, DifferentialIK(arm.limits, PERIOD_S), guard, PERIOD_S),
+        motion=Motion(arm, DifferentialIK(arm.limits, PERIOD_S), guard, PERIOD_S, free),
         jaw=Jaw(arm.jaw, spec.mapping.jaw_rate_max_rad_s, PERIOD_S),
         round_trip=RoundTrip(spec.round_trip),
+        feel=Feel(spec.haptics, device, PERIOD_S),
     )
 
 
@@ -60,12 +73,13 @@ def build_controller(session: Session, sender: bytes) -> Controller:
 
     Raises:
         FixtureError: a fixture cannot be built, or names a body that an arm does not have.
+        HapticsError: a hand is to feel what its device cannot render stably.
         ModelError: an arm cannot be built.
     """
     scene = Scene(spec.build(Workshop(folder)) for spec, folder in session.fixtures)
     gate = Gate(scene, PERIOD_S)
     pairs = [
-        build_pair(spec, arm, sender, scene, gate)
-        for spec, arm in zip(session.spec.pairs, session.arms, strict=True)
+        build_pair(spec, arm, sender, scene, gate, device)
+        for spec, arm, device in zip(session.spec.pairs, session.arms, session.devices, strict=True)
     ]
     return Controller(pairs, scene, RequestDesk(session.effective(), RATE_HZ, scene))

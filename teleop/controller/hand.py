@@ -119,6 +119,11 @@ class Hand:
         self._twist = np.zeros(6)
         self.filter.reset()
 
+    @property
+    def velocity(self) -> Array:
+        """Velocity of the hand, shape (3,), m/s, master's frame, smoothed over some milliseconds."""
+        return self._twist[:3]
+
     def replace_filter(self, pose_filter: PoseFilter) -> None:
         """Use another tremor filter from the next sample on."""
         self.filter = pose_filter

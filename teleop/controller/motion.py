@@ -24,6 +24,7 @@ from kinematics.rcm_stop import RcmStop
 from kinematics.rows import RowSet
 from teleop.controller.guard import Guard
 from teleop.controller.guided import GuidedPose
+from teleop.haptics.free import FreeTracker
 from teleop.wire.messages import LedgerLine
 
 Array = npt.NDArray[np.float64]
@@ -44,15 +45,27 @@ class Motion:
         asked_m: tip motion asked for in this tick, m.
         sent_m: tip motion sent in this tick, m.
         ledger: who took how much of it away in this tick.
+        solved: what the inverse kinematics decided in this tick and under which rows; None while stopping.
         unsafe: name of a fixture that closes in on an arm that can do nothing about it; else empty.
     """
 
-    def __init__(self, arm: ArmModel, ik: DifferentialIK, guard: Guard, period_s: float) -> None:
-        """At rest at the arm's home; :meth:`sync` comes before the first step."""
+    def __init__(
+        self,
+        arm: ArmModel,
+        ik: DifferentialIK,
+        guard: Guard,
+        period_s: float,
+        free: FreeTracker | None = None,
+    ) -> None:
+        """At rest at the arm's home; :meth:`sync` comes before the first step.
+
+        ``free`` is the tool that nothing clamps, for a hand that shall feel the difference.
+        """
         self._arm = arm
         self._ik = ik
         self._guard = guard
         self._period_s = period_s
+        self._free = free
         self._a = arm.limits.effective_acceleration(period_s)
         self.q = np.array(arm.home)
         self.v = np.zeros(arm.n)
@@ -65,6 +78,7 @@ class Motion:
         software = arm.rcm is not None and arm.rcm.kind == "software"
         self._rcm = SoftwareRcm(arm.n, period_s) if software else None
         self._rcm_stop = RcmStop(arm, period_s) if software else None
+        self.solved: tuple[IKResult, SceneRows | None] | None = None
         self._clear()
         self._place()
 
@@ -109,11 +123,16 @@ class Motion:
         self._p_desired[:] = p_world
         self._quat_desired[:] = quat_world_xyzw
         self._guided.start(p_world, quat_world_xyzw)
+        if self._free is not None:
+            self._free.reset()
 
     def stop(self) -> None:
         """Go one tick along the stop that the last command fixed."""
         self._clear()
         self._rows()
+        self.solved = None
+        if self._free is not None:
+            self._free.reset()
         stop_velocity(self.v, self._a, self._period_s, self._stop_v)
         certificate = self._certify(self._stop_v)
         if not certificate.certified:
@@ -153,9 +172,34 @@ class Motion:
         stop_velocity(self.v, self._a, self._period_s, self._stop_v)
         result = self._solve(error, feedforward, rows)
         self._note(result, rows)
+        self.solved = (result, rows)
         before = self.p_world_tip.tolist()
-        self._commit(self._gated(self._on_trocar(result.v)))
+        sent = self._gated(self._on_trocar(result.v))
+        if self._free is not None:
+            if self._rcm is not None:
+                error, feedforward = self._rcm.error(error), self._rcm.feedforward(feedforward)
+            self._free.step(
+                q=self.q,
+                v_before=self.v,
+                v_sent=sent,
+                jacobian=self._state.jacobian,
+                task=None if self._rcm is None else self._rcm.task,
+                error=error,
+                feedforward=feedforward,
+                result=result,
+            )
+        self._commit(sent)
         self.sent_m = math.dist(self.p_world_tip.tolist(), before)
+
+    def push(self, out: Array) -> Array:
+        """How far the clamp keeps the tip from where it would be if nothing held it, (6,), world [m, rad]."""
+        if self._free is None:
+            out[:] = 0.0
+            return out
+        error = pose_difference(
+            self._p_desired, self._quat_desired, self.p_world_tip, self.quat_world_tip_xyzw
+        )
+        return self._free.push(error, out)
 
     def violated(self) -> bool:
         """Whether the last command but one was inside a hard region or its margin."""

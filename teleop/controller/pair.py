@@ -14,6 +14,7 @@ from teleop.controller.hand import Hand
 from teleop.controller.jaw import Jaw
 from teleop.controller.motion import Motion
 from teleop.controller.types import Command, CommandMode, PairInputs, PairOutputs
+from teleop.haptics.feel import Feel
 from teleop.mapping import ClutchedMapping
 from teleop.safety.age import Age
 from teleop.safety.reasons import Reason
@@ -45,6 +46,7 @@ class Pair:
         motion: the commanded motion.
         jaw: the commanded jaw.
         round_trip: how long the round trip is, and what that asks for.
+        feel: what the hand feels.
         machine: teleop state.
         now_ns: clock of the tick.
     """
@@ -60,6 +62,7 @@ class Pair:
         motion: Motion,
         jaw: Jaw,
         round_trip: RoundTrip,
+        feel: Feel,
     ) -> None:
         """Put the parts together; nothing moves until the link streams and the machine follows."""
         self.name = name
@@ -70,6 +73,8 @@ class Pair:
         self.motion = motion
         self.jaw = jaw
         self.round_trip = round_trip
+        self.feel = feel
+        self._guide = np.zeros(6)
         self.machine = TeleopMachine()
         self.now_ns = 0
         self._streaming_ticks = 0
@@ -181,10 +186,24 @@ class Pair:
             if self.mapping.eased_m > _NOTABLE_M:
                 self.motion.ledger.append(LedgerLine("round trip", "eased", "tip", self.mapping.eased_m))
             self.jaw.follow(self.hand.gripper_rad * self.mapping.spec.jaw_scale, starts)
+            self._felt()
         else:
             self.motion.stop()
+            self.feel.release()
         active = operating.state in (Operating.ENABLED, Operating.PAUSED) or not self.motion.at_rest
         return self._outputs(streaming, self.link.requests(now_ns, active=active))
+
+    def _felt(self) -> None:
+        """What the hand feels of this tick's step."""
+        mapping, feel = self.mapping, self.feel
+        self.motion.push(feel.push)
+        feel.follow(
+            R_wm=mapping.R_world_master,
+            scale=mapping.scale,
+            rotation_scale=mapping.rotation_scale,
+            v_hand=self.hand.velocity,
+            guide=self._guide,
+        )
 
     def _stream(self, operating: OperatingMachine) -> bool:
         """Whether commands go out in this tick; where they do not, the command follows the measured arm."""
@@ -228,6 +247,8 @@ class Pair:
             master_stamp_ns=self.hand.fresh_stamp_ns if self.machine.state is Teleop.FOLLOWING else 0,
             round_trip_ns=self.link.round_trip_ns,
             tracking_error_m=self.motion.behind(self.link.q) if streaming else 0.0,
+            force_n=self.feel.force.copy(),
+            torque_nm=self.feel.torque.copy(),
         )
 
     def committed(self, outputs: PairOutputs) -> None:
@@ -242,6 +263,7 @@ class Pair:
         It ends with no command at all: the driver, at rest by then, holds and disables itself.
         """
         motion, sent, command = self.motion, self._sent, None
+        self.feel.release()
         if sent is not None:
             moves = bool(self._sent_v.any())
             motion.brake_from(self._sent_q, self._sent_v)
@@ -256,4 +278,6 @@ class Pair:
             p_desired_world=self.mapping.p_world,
             quat_desired_world_xyzw=self.mapping.quat_world_xyzw,
             T_world_tip=motion.T_world_tip,
+            force_n=self.feel.force.copy(),
+            torque_nm=self.feel.torque.copy(),
         )

@@ -74,13 +74,15 @@ class PairPorts:
                     lease=command.lease,
                 )
             )
-        if outputs.teleop is not Teleop.IDLE:
-            # No engagement, no force: the master lets the last one fade when it expires.
+        if outputs.teleop is not Teleop.IDLE or outputs.force_n.any() or outputs.torque_nm.any():
+            # No engagement, no force, once the last one has faded.
             self.servo_cf.send(
                 ServoCf(
                     **self.servo_cf.header(now_ns),
-                    force_n=[0.0, 0.0, 0.0],
-                    torque_nm=[0.0, 0.0, 0.0],
+                    force_n=outputs.force_n.tolist(),
+                    torque_nm=outputs.torque_nm.tolist(),
+                    planes=outputs.planes,
+                    beside_n=outputs.beside_n.tolist(),
                     ttl_ms=FORCE_TTL_MS,
                 )
             )

@@ -63,4 +63,6 @@ def _pair(pair: Pair, out: PairOutputs) -> PairTelemetry:
         violation=out.violation,
         arm_state=pair.link.state,
         jaw_rad=pair.jaw.position_rad,
+        force_n=out.force_n.tolist(),
+        torque_nm=out.torque_nm.tolist(),
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from teleop.safety.reasons import Reason
 from teleop.safety.states import Operating, Teleop
-from teleop.wire.messages import LedgerLine, MeasuredCp, MeasuredJs, Reply, Request
+from teleop.wire.messages import ConstraintPlane, LedgerLine, MeasuredCp, MeasuredJs, Reply, Request
 
 Array = npt.NDArray[np.float64]
 
@@ -95,6 +95,10 @@ class PairOutputs:
         round_trip_ns: age of the command that the arm reported as executed, else -1.
         violation: the last command but one was inside a hard region or its margin.
         tracking_error_m: distance between commanded and measured tip, m.
+        force_n: what the hand shall feel, shape (3,), master's frame, N.
+        torque_nm: the same about the handle, shape (3,), N m.
+        beside_n: the part of ``force_n`` that no plane stands for, shape (3,), N.
+        planes: constraint planes near the hand, master's frame.
     """
 
     command: Command | None
@@ -113,6 +117,10 @@ class PairOutputs:
     round_trip_ns: int = -1
     violation: bool = False
     tracking_error_m: float = 0.0
+    force_n: Array = field(default_factory=lambda: np.zeros(3))
+    torque_nm: Array = field(default_factory=lambda: np.zeros(3))
+    beside_n: Array = field(default_factory=lambda: np.zeros(3))
+    planes: list[ConstraintPlane] = field(default_factory=list)
 
 
 @dataclass(slots=True)

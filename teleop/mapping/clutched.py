@@ -62,6 +62,11 @@ class ClutchedMapping:
         self.eased_m = 0.0
         self._register(spec.registration)
 
+    @property
+    def R_world_master(self) -> Array:
+        """Rotation from the master's frame to the world, shape (3, 3). Read only."""
+        return self._R_wm
+
     def _register(self, registration: RegistrationSpec) -> None:
         self._quat_wm = quat_mul(
             np.asarray(registration.quat_world_camera_xyzw), np.asarray(registration.quat_camera_master_xyzw)

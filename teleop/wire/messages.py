@@ -73,11 +73,21 @@ class ConstraintPlane(msgspec.Struct, array_like=True):
 
 
 class ServoCf(Header, kw_only=True):
-    """What the hand should feel, in the master's frame."""
+    """What the hand should feel, in the master's frame.
+
+    Attributes:
+        force_n: the whole force, for a master that renders just this.
+        torque_nm: the torque about the handle.
+        planes: for a master that closes the spring itself, at its own rate; it then renders ``beside_n`` and
+            the planes instead of ``force_n``.
+        beside_n: the part of ``force_n`` that no plane stands for.
+        ttl_ms: when nothing newer came for so long, all of it fades to zero.
+    """
 
     force_n: Vec3
     torque_nm: Vec3
     planes: Annotated[list[ConstraintPlane], Meta(max_length=16)] = []
+    beside_n: Vec3 = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
     ttl_ms: float
 
 
@@ -184,6 +194,8 @@ class PairTelemetry(msgspec.Struct):
         violation: the last command but one was inside a hard region or its margin.
         arm_state: CRTK operating state of the arm driver.
         jaw_rad: commanded opening of the jaw.
+        force_n: what the hand was told to feel, in the master's frame, N.
+        torque_nm: the same about the handle, N m.
     """
 
     pair: str
@@ -212,6 +224,8 @@ class PairTelemetry(msgspec.Struct):
     violation: bool = False
     arm_state: str = ""
     jaw_rad: float = 0.0
+    force_n: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
+    torque_nm: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
 
 
 class Telemetry(Header, kw_only=True):

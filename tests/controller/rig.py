@@ -18,6 +18,7 @@ from teleop.controller.requests import RequestDesk
 from teleop.controller.types import ControllerInputs, ControllerOutputs, PairInputs
 from teleop.drivers.sim.arm import SimArm
 from teleop.drivers.sim.spec import SimArmSpec
+from teleop.haptics.device import DeviceSpec
 from teleop.mapping import MappingSpec
 from teleop.wire.messages import MeasuredCp, MeasuredJs, Reply, Request, ServoJp, Signal
 
@@ -54,6 +55,7 @@ class Rig:
         *,
         filter_kind: str = "none",
         sim: SimArmSpec | None = None,
+        haptics: dict[str, object] | None = None,
         **mapping: object,
     ) -> None:
         spec = PairSpec.model_validate(
@@ -63,10 +65,14 @@ class Rig:
                 "arm": ArmEntry(name="arm", profile=arm),
                 "mapping": MappingSpec(**mapping),  # type: ignore[arg-type]
                 "filter": {"kind": filter_kind},
+                "haptics": haptics or {},
             }
         )
         self.scene = Scene()
-        self.pair = build_pair(spec, profile(arm), OWN, self.scene, Gate(self.scene, PERIOD_S))
+        device: DeviceSpec = validate(
+            DeviceSpec, read_toml(find_profile("devices", spec.haptics.device, Path())), "device"
+        )
+        self.pair = build_pair(spec, profile(arm), OWN, self.scene, Gate(self.scene, PERIOD_S), device)
         self.controller = Controller([self.pair], self.scene, RequestDesk({}, 1.0 / PERIOD_S, self.scene))
         self.sim_spec = sim or SimArmSpec(homing_s=0.05)
         self.hand = HandState()

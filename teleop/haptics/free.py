@@ -1,0 +1,122 @@
+"""Where the tool would be if nothing but its own speed and acceleration held it back.
+
+The force on the hand must come from what clamps the tool, not from ordinary tracking error: an arm that is
+asked for more than its acceleration lags a little, and a spring over that lag would make free motion feel
+like syrup. So a second tool, the *free* one, follows the same desired pose with the same law, from the same
+arm and Jacobian, but without rows, joint ranges, trocar or gate. The clamp is the difference
+
+    push = x_commanded - x_free
+
+which is exactly zero for as long as nothing has taken motion away: the free tool is then the commanded one
+and costs nothing. It parts from it in the tick in which a limiter acts, and joins it again when both are at
+one place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from kinematics.ik import DifferentialIK
+from kinematics.ik_result import LIMITERS, IKResult
+from kinematics.limits import JointLimits
+from kinematics.task import TipTask
+
+Array = npt.NDArray[np.float64]
+
+_CLAMPS = [LIMITERS.index(name) for name in ("joint_position", "rows", "hold")]
+# Below these the two tools are one: a hundredth of what any haptic device resolves.
+_TAKEN = 1e-9
+_TOGETHER_M = 2e-7
+_TOGETHER_RAD = 2e-6
+_ENDLESS = 1e6
+
+
+class FreeTracker:
+    """The free tool of one arm.
+
+    Attributes:
+        together: nothing holds the tool back; free and commanded tool are one.
+        v: joint velocity of the free tool, shape (n,).
+        lag: desired less free, shape (m,) as the task has it [m, rad].
+    """
+
+    def __init__(self, limits: JointLimits, period_s: float) -> None:
+        """An arm without joint ranges, else as given."""
+        n = limits.n
+        endless = np.full(n, _ENDLESS)
+        self._ik = DifferentialIK(
+            JointLimits(-endless, endless, limits.qd_max, limits.qdd_max, limits.qddd_max), period_s
+        )
+        self._period_s = period_s
+        self._full = TipTask.full()
+        self._task = self._full
+        self.together = True
+        self.v = np.zeros(n)
+        self.lag = np.zeros(6)
+
+    def reset(self) -> None:
+        """References were taken anew, or the arm stops: free and commanded tool are one."""
+        self.together = True
+
+    def step(
+        self,
+        *,
+        q: Array,
+        v_before: Array,
+        v_sent: Array,
+        jacobian: Array,
+        task: TipTask | None,
+        error: Array,
+        feedforward: Array,
+        result: IKResult,
+    ) -> None:
+        """One tick beside the commanded tool; before that one has moved.
+
+        Args:
+            q: joint positions commanded last, shape (n,).
+            v_before: joint velocity commanded last, shape (n,).
+            v_sent: joint velocity of this tick, shape (n,).
+            jacobian: of the tip at ``q``, shape (6, n).
+            task: what is followed; ``None`` for the whole pose.
+            error: desired pose of the last tick less the commanded one, shape (m,).
+            feedforward: motion of the desired pose in this tick, shape (m,).
+            result: what the inverse kinematics decided.
+        """
+        self._task = self._full if task is None else task
+        if self.together:
+            held = bool((np.abs(result.lost[_CLAMPS]) > _TAKEN).any())
+            if not held and np.abs(v_sent - result.v).max() * self._period_s <= _TAKEN:
+                return
+            self.together = False
+            self.v[:] = v_before
+            self.lag = error.copy()
+        free = self._ik.solve(
+            q=q, v_prev=self.v, jacobian=jacobian, error=self.lag, feedforward=feedforward, task=task
+        )
+        self.lag = self.lag + feedforward - self._task.P @ jacobian @ free.v * self._period_s
+        self.v[:] = free.v
+
+    def push(self, pose_error: Array, out: Array) -> Array:
+        """How far the clamp keeps the commanded tool from the free one; after it has moved.
+
+        Args:
+            pose_error: desired less commanded pose, shape (6,), world [m, rad].
+            out: result, shape (6,): commanded less free, world [m, rad].
+        """
+        if self.together:
+            out[:] = 0.0
+            return out
+        P = self._task.P
+        apart = self.lag - P @ pose_error
+        if np.abs(apart[:3]).max() < _TOGETHER_M and np.abs(apart[3:]).max() < _TOGETHER_RAD:
+            self.together = True
+            out[:] = 0.0
+            return out
+        # Of a tool on a trocar only the roll is followed (row 3); its other rotations follow the tip.
+        out[:3] = apart[:3]
+        if self._task is self._full:
+            out[3:] = apart[3:]
+        else:
+            out[3:] = apart[3] * P[3, 3:]
+        return out
