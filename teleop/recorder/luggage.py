@@ -27,6 +27,7 @@ from fixtures.spec import AnyFixture
 from kinematics.spec import ArmSpec
 from teleop.config.session import Session, SessionSpec
 from teleop.config.toml import find_profile
+from teleop.haptics.device import DeviceSpec
 from teleop.recorder.sink import RecordingError
 
 SESSION_JSON, MACHINE_JSON, FIELDS_JSON = "session.json", "machine.json", "fields.json"
@@ -38,7 +39,10 @@ _PACKAGES = ("trocar", "daqp", "llvmlite", "msgspec", "numba", "numpy", "pin", "
 _SOURCES = (
     "kinematics",
     "fixtures",
-    *(f"teleop/{part}" for part in ("config", "controller", "mapping", "safety", "tremor", "wire")),
+    *(
+        f"teleop/{part}"
+        for part in ("config", "controller", "haptics", "mapping", "safety", "tremor", "wire")
+    ),
 )
 
 _fixtures: TypeAdapter[AnyFixture] = TypeAdapter(AnyFixture)
@@ -84,6 +88,7 @@ def pack(session: Session) -> Luggage:
         "path": session.path.name,
         "spec": session.spec.model_dump(mode="json"),
         "arms": [_dump(arm, Path(), luggage.files) for arm in session.arms],
+        "devices": [device.model_dump(mode="json") for device in session.devices],
         "fixtures": [_dump(spec, folder, luggage.files) for spec, folder in session.fixtures],
         "effective": session.effective(),
     }
@@ -98,6 +103,7 @@ def _toml_files(session: Session) -> list[Path]:
     beside = session.path.parent
     named = [("arms", pair.arm.profile) for pair in session.spec.pairs]
     named += [("masters", pair.master.profile) for pair in session.spec.pairs if pair.master.profile]
+    named += [("devices", pair.haptics.device) for pair in session.spec.pairs]
     named += [("fixtures", name) for name in session.spec.fixtures]
     files = [session.path, *(find_profile(kind, name, beside) for kind, name in named)]
     return [path for path in dict.fromkeys(files) if path.is_file()]
@@ -151,6 +157,7 @@ def unpack(session: dict[str, Any], attachments: dict[str, bytes], folder: Path)
         path=Path(session["path"]),
         arms=tuple(ArmSpec.model_validate(arm).relative_to(folder) for arm in session["arms"]),
         sources=(None,) * n,
+        devices=tuple(DeviceSpec.model_validate(device) for device in session["devices"]),
         source_dirs=(folder,) * n,
         fixtures=tuple((_fixtures.validate_python(item), folder) for item in session["fixtures"]),
         config_hash=session["config_hash"],
