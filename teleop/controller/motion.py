@@ -201,6 +201,10 @@ class Motion:
         )
         return self._free.push(error, out)
 
+    def guidance(self, p_world: Array, quat_world_xyzw: Array) -> Array:
+        """How far guidance moved the pose that was asked for in this tick, (6,), world [m, rad]."""
+        return pose_difference(self._p_desired, self._quat_desired, p_world, quat_world_xyzw)
+
     def violated(self) -> bool:
         """Whether the last command but one was inside a hard region or its margin."""
         return not self._guard.empty and self._guard.violated()

@@ -74,7 +74,6 @@ class Pair:
         self.jaw = jaw
         self.round_trip = round_trip
         self.feel = feel
-        self._guide = np.zeros(6)
         self.machine = TeleopMachine()
         self.now_ns = 0
         self._streaming_ticks = 0
@@ -202,7 +201,7 @@ class Pair:
             scale=mapping.scale,
             rotation_scale=mapping.rotation_scale,
             v_hand=self.hand.velocity,
-            guide=self._guide,
+            guide=self.motion.guidance(mapping.p_world, mapping.quat_world_xyzw),
         )
 
     def _stream(self, operating: OperatingMachine) -> bool:

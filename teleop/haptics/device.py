@@ -49,7 +49,9 @@ class DeviceSpec(BaseModel):
 
     @model_validator(mode="after")
     def _every_number_has_a_source(self) -> DeviceSpec:
-        numbers = self.model_fields_set - {"model", "sources"}
+        fields = type(self).model_fields
+        numbers = {key for key, field in fields.items() if getattr(self, key) != field.default}
+        numbers -= {"model", "sources"}
         missing = sorted(numbers - set(self.sources))
         if missing:
             raise ValueError(
