@@ -35,11 +35,12 @@ PRIMITIVES = """
 [[fixture]]
 kind = "forbidden"
 name = "floor"
-geometry = { shape = "half_space", normal = [0.0, 0.0, 1.0], point_m = [0.0, 0.0, -0.132] }
+geometry = { shape = "half_space", normal = [0.0, 0.0, 1.0], point_m = [0.0, 0.0, -0.1275] }
 [[fixture]]
 kind = "forbidden"
 name = "wall"
-geometry = { shape = "half_space", normal = [-1.0, 0.0, 0.0], point_m = [0.02, 0.0, 0.0] }
+bodies = ["tip", "jaw", "shaft"]
+geometry = { shape = "half_space", normal = [-1.0, 0.0, 0.0], point_m = [0.0095, 0.0, 0.0] }
 [[fixture]]
 kind = "forbidden"
 name = "ball"
@@ -47,7 +48,7 @@ geometry = { shape = "sphere", center_m = [-0.012, 0.0, -0.125], radius_m = 0.00
 [[fixture]]
 kind = "forbidden"
 name = "vessel"
-geometry = { shape = "capsule", start_m = [-0.05, 0.02, -0.12], end_m = [0.05, 0.02, -0.12], radius_m = 4e-3 }
+geometry = { shape = "capsule", start_m = [-0.05, 0.01, -0.12], end_m = [0.05, 0.01, -0.12], radius_m = 3e-3 }
 [[fixture]]
 kind = "forbidden"
 name = "box"
@@ -74,7 +75,7 @@ def write_mesh(folder: Path) -> str:
 [[fixture]]
 kind = "forbidden"
 name = "organ"
-pose = { position_m = [0.0, 0.0, -0.155] }
+pose = { position_m = [0.0, 0.0, -0.147] }
 geometry = { shape = "mesh", path = "organ.stl", units = "mm", spacing_m = 0.001 }
 """
 

@@ -168,6 +168,18 @@ class ArmModel:
             bodies.link,
             bodies.local,
         )
+        self._along_arguments = (
+            placements,
+            self._prismatic,
+            self._frames,
+            self._path_arguments[3],
+            bodies.link,
+            bodies.local,
+            self._state.centers,
+            self._state.center_jacobians,
+            self._levers,
+            self._path_q,
+        )
         self.warm_up()
         self._check_rcm()
 
@@ -275,6 +287,28 @@ class ArmModel:
         )
         return out
 
+    def along(self, q: Array, step: Array, fractions: Array, centers: Array, travel: Array) -> None:
+        """What the gate asks of the straight joint path from ``q``, where the state is, to ``q + step``.
+
+        Args:
+            q: ``(n,)`` what the last :meth:`at` was given.
+            step: ``(n,)`` joint step [rad] or [m].
+            fractions: ``(k,)`` where on the path centres are wanted, 0 to 1.
+            centers: ``(k, m, 3)`` written as by :meth:`sphere_centers`.
+            travel: ``(m,)`` written as by :meth:`travel`.
+
+        Raises:
+            ShapeError: an array has the wrong shape.
+        """
+        m = self.bodies.count
+        if not (q.shape == step.shape == (self.n,) and travel.shape == (m,)):
+            raise ShapeError(
+                f"along: expected q and step ({self.n},) and travel ({m},), got {q.shape}, {step.shape} and "
+                f"{travel.shape}"
+            )
+        _check_out(centers, (len(fractions), m, 3))
+        kernels.along(q, step, fractions, *self._along_arguments, centers, travel)
+
     def _copy(self, values: Array, into: Array) -> None:
         # NumPy would stretch one value over all joints; and a kernel must always get the same kind of array.
         if values.shape != into.shape:
@@ -288,7 +322,9 @@ class ArmModel:
         """Compile, or load from the cache, every kernel that a tick calls. The constructor has done it."""
         state = self.at(self.home)
         self.sphere_centers(self.home, np.empty((self.bodies.count, 3)))
-        self.travel(state, np.zeros(self.n), np.empty(self.bodies.count))
+        m = self.bodies.count
+        self.travel(state, np.zeros(self.n), np.empty(m))
+        self.along(self.home.copy(), np.zeros(self.n), np.zeros(1), np.empty((1, m, 3)), np.empty(m))
 
     def _check_rcm(self) -> None:
         if self.rcm is None:

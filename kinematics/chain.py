@@ -240,3 +240,33 @@ def travel(
             v1 += center_jacobians[i, 1, k] * dq[k]
             v2 += center_jacobians[i, 2, k] * dq[k]
         out[i] = min(math.sqrt(v0 * v0 + v1 * v1 + v2 * v2) + second, coarse)
+
+
+@kernel
+def along(
+    q: Array,
+    step: Array,
+    fractions: Array,
+    placements: Array,
+    prismatic: BoolArray,
+    frames: Array,
+    path_frames: Array,
+    link: IntArray,
+    local: Array,
+    centers: Array,
+    center_jacobians: Array,
+    levers: Array,
+    path_q: Array,
+    path_centers: Array,
+    path_travel: Array,
+) -> None:
+    """Sphere centres ``path_centers[k] (m, 3)`` at ``q + fractions[k] step``, and :func:`travel` of ``step``.
+
+    ``frames``, ``centers`` and ``center_jacobians`` are those of the last :func:`evaluate`, at ``q``; they
+    are left alone. ``path_frames`` and ``path_q (n,)`` are room to work in.
+    """
+    for k in range(fractions.shape[0]):
+        for j in range(q.shape[0]):
+            path_q[j] = q[j] + fractions[k] * step[j]
+        sphere_centers(path_q, placements, prismatic, path_frames, link, local, path_centers[k])
+    travel(step, prismatic, frames, link, centers, center_jacobians, levers, path_travel)

@@ -7,6 +7,7 @@ import numpy as np
 from fixtures.gate import Gate
 from fixtures.geometry.baked import Workshop
 from fixtures.scene import Scene
+from fixtures.warm_up import warm_up
 from kinematics.arm import ArmModel
 from kinematics.ik import DifferentialIK
 from kinematics.pose import quat_to_matrix
@@ -50,6 +51,8 @@ def build_pair(
     """
     arm = place_arm(spec.arm, arm_spec)
     guard = Guard(spec.arm.name, arm, scene, gate, PERIOD_S)
+    # The rehearsal meets only what its hand runs into, and compiling a kernel in the loop takes a second.
+    warm_up(guard.view, np.array(arm.home), arm.along, PERIOD_S)
     free = FreeTracker(arm.limits, PERIOD_S) if spec.haptics.enabled else None
     return Pair(
         name=spec.name,

@@ -64,7 +64,7 @@ class Guard:
 
     def certify(self, q: Array, v: Array, stop_s: float) -> Certificate:
         """Whether a step at ``v`` from ``q`` and the stop after it are clear; the model must be at ``q``."""
-        return self._gate.certify(self.name, q, v, stop_s, self._arm.sphere_centers, self._travel)
+        return self._gate.certify(self.name, q, v, stop_s, self._arm.along)
 
     @property
     def guides(self) -> bool:
@@ -82,9 +82,6 @@ class Guard:
     def rest(self) -> None:
         """The arm is where it was measured and is not being commanded; the model must be there."""
         self._gate.rest(self.name)
-
-    def _travel(self, q: Array, dq: Array, out: Array) -> Array:
-        return self._arm.travel(self._state, dq, out)
 
     def violated(self) -> bool:
         """Whether, as of the last :meth:`rows`, a body is inside a hard region or its margin."""
