@@ -17,7 +17,7 @@ from fixtures.rows import SceneRows
 from kinematics.arm import ArmModel
 from kinematics.ik import DifferentialIK
 from kinematics.ik_result import LIMITERS, IKResult
-from kinematics.joint_bounds import stop_time, stop_velocity
+from kinematics.joint_bounds import keep_stop_in_range, stop_time, stop_velocity
 from kinematics.pose import matrix_to_quat, pose_difference
 from kinematics.rcm import SoftwareRcm
 from kinematics.rcm_stop import RcmStop
@@ -70,6 +70,7 @@ class Motion:
         self.q = np.array(arm.home)
         self.v = np.zeros(arm.n)
         self.stop_s = period_s
+        self._proven = -1
         self._stop_v = np.zeros(arm.n)
         self._p_desired = np.zeros(3)
         self._quat_desired = np.array([0.0, 0.0, 0.0, 1.0])
@@ -115,6 +116,7 @@ class Motion:
         np.clip(q, limits.q_min, limits.q_max, out=self.q)
         self.v[:] = 0.0
         self.stop_s = self._period_s
+        self._proven = -1
         self._place()
         self._guard.rest()
 
@@ -134,9 +136,7 @@ class Motion:
         if self._free is not None:
             self._free.reset()
         stop_velocity(self.v, self._a, self._period_s, self._stop_v)
-        certificate = self._certify(self._stop_v)
-        if not certificate.certified:
-            self._warn(certificate)
+        self._stand_by(self._certify(self._stop_v))
         if not self.at_rest:
             self._commit(self._stop_v)
 
@@ -264,10 +264,21 @@ class Motion:
         by_m = math.hypot(*(self._state.jacobian[:3] @ v).tolist()) * self._period_s
         self.ledger.append(LedgerLine(who, what, body, by_m))
 
+    def _part(self, fraction: float, wanted: Array) -> Array:
+        """A velocity between the stop's (0) and the wanted one (1) whose own stop ends in the joint range.
+
+        That both their stops do is not enough: how far a joint runs on grows with its speed times the time of
+        the slowest joint, and a product bulges between two points.
+        """
+        v = self._stop_v + fraction * (wanted - self._stop_v)
+        limits = self._arm.limits
+        keep_stop_in_range(self.q, v, self._stop_v, limits.q_min, limits.q_max, self._a, self._period_s)
+        return v
+
     def _gated(self, wanted: Array) -> Array:
         """The largest certified part of the wanted velocity; at least the stop."""
         for fraction in _FRACTIONS:
-            v = self._stop_v + fraction * (wanted - self._stop_v)
+            v = self._part(fraction, wanted)
             certificate = self._certify(v)
             if certificate.certified:
                 break
@@ -276,11 +287,23 @@ class Motion:
         else:
             v = self._stop_v
             certificate = self._certify(v)
-            if not certificate.certified:
-                self._warn(certificate)
+        self._stand_by(certificate)
         if certificate.recovering:
             self.ledger.append(LedgerLine(certificate.fixture, "recovering", certificate.body, 0.0))
         return v
+
+    def _stand_by(self, certificate: Certificate) -> None:
+        """Remember that the command is certified, or raise the alarm.
+
+        Where nothing has moved or changed since, a stop that is refused now, for want of evaluations or by
+        rounding, is still the one that was certified with the command before it.
+        """
+        scene = self._guard.scene
+        if certificate.certified:
+            self._proven = scene.revision
+        elif scene.moving or self._proven != scene.revision:
+            self._proven = -1
+            self._warn(certificate)
 
     def _warn(self, certificate: Certificate) -> None:
         """Even the stop is not clear: a region appeared, or one comes nearer than the arm can stop."""

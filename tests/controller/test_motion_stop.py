@@ -1,0 +1,66 @@
+"""What the soak found in how a stop is sent: each failure as small as it can be made."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fixtures.gate import Gate
+from kinematics.joint_bounds import stop_time
+from teleop.controller.build import PERIOD_S
+
+from .rig import Rig
+
+
+def test_a_part_of_a_velocity_stops_in_range_where_both_its_ends_do() -> None:
+    motion = Rig().pair.motion
+    limits, a = motion._arm.limits, motion._a
+    rng = np.random.default_rng(0)
+    tempted = 0
+    for _ in range(3000):
+        # A joint near its end that is to brake, while another one sets the time of the stop.
+        v = rng.uniform(-0.3, 0.3, 6) * limits.qd_max
+        wanted = v + rng.uniform(-1, 1, 6) * a * PERIOD_S
+        ends = np.array([x * (PERIOD_S + 0.5 * stop_time(x, a, PERIOD_S)) for x in (v, wanted)])
+        motion.q[:] = limits.q_max - ends.max(axis=0)
+        motion._stop_v[:] = v
+        bulge = 0.5 * (v + wanted)
+        tempted += bool(
+            (bulge * (PERIOD_S + 0.5 * stop_time(bulge, a, PERIOD_S)) > ends.max(axis=0) + 1e-9).any()
+        )
+        for fraction in (0.5, 0.25):
+            part = motion._part(fraction, wanted)
+            end = motion.q + part * (PERIOD_S + 0.5 * stop_time(part, a, PERIOD_S))
+            assert np.all(end <= limits.q_max + 1e-12)
+    assert tempted > 30
+
+
+def test_a_stop_that_was_certified_raises_no_alarm_when_evaluations_run_out() -> None:
+    rig = Rig(scale=1.0)
+    rig.run(5)
+    ball = {"shape": "sphere", "center_m": [0.02, 0.0, -0.125], "radius_m": 0.008}
+    assert rig.request("set_fixture", fixture={"kind": "forbidden", "name": "ball", "geometry": ball}).ok
+    rig.bring_up()
+    stopped = 0
+    for k in range(900):
+        if k == 300:
+            # From here on the gate can certify nothing that comes near.
+            rig.pair.motion._guard._gate = Gate(rig.scene, PERIOD_S, max_evaluations=1)
+        rig.hand.p_m = [6e-5 * min(k, 600), 0.0, -2e-5 * k]
+        out = rig.tick()
+        stopped += any(line.what == "stopped" for line in out.pairs[0].ledger)
+        assert not any(line.what == "unsafe" for line in out.pairs[0].ledger)
+    assert stopped
+    assert not any(event.kind == "alarm" for event in rig.events)  # type: ignore[attr-defined]
+
+
+def test_a_region_that_appears_on_the_way_of_a_stop_does_raise_the_alarm() -> None:
+    rig = Rig(scale=1.0, ramp_s=0.0)
+    rig.bring_up()
+    for k in range(150):
+        rig.hand.p_m = [0.0, 0.0, -1.5e-4 * k]
+        rig.tick()
+    tip = rig.pair.motion.p_world_tip
+    wall = {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, float(tip[2]) - 0.0125]}
+    assert rig.request("set_fixture", fixture={"kind": "forbidden", "name": "wall", "geometry": wall}).ok
+    rig.tick()
+    assert any(event.kind == "alarm" for event in rig.events)  # type: ignore[attr-defined]
