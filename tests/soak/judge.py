@@ -1,0 +1,408 @@
+"""What the oracle says of an episode: clearances of commands, ways and stops; limits; the remote centre.
+
+Sampled limits, with T = 1 ms between commands whatever the tick lasted:
+
+    position       q_min <= q <= q_max, of every command and of the end of every stop
+    velocity       |q - q_before| / T <= qd_max, and equal to the qd that was sent
+    acceleration   |v - v_before| / T <= qdd_max, and |v| / S <= qdd_max in the stop
+    jerk           |a - a_before| / T <= qddd_max, and |-v/S - a| / T <= qddd_max where a stop begins
+
+The clearance of a pair (sphere, region) is the exact distance less radius and margin. A pair that was clear
+at the last command must stay clear on the straight joint way to the command and on the stop after it. A pair
+that was inside already (a region appeared, or came) may not get deeper at a command, if the region stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from teleop.controller.build import PERIOD_S as T
+
+from .arm_oracle import ArmOracle
+from .episode import RECOVERING, UNSAFE, Episode, Track
+from .scenes import ArmPlace
+from .solids import Region
+
+Array = np.ndarray
+ROUNDING_M = 1e-9
+"""Below this a negative clearance is floating point: positions of order 1 m, two routes to them."""
+EVERY = 16
+"""Ticks between the looks at all spheres; between them clearance changes by no more than they moved."""
+NEAR_M = 2e-5
+WAY = (1 / 3, 2 / 3, 1.0)
+STOP = (0.25, 0.5, 0.75, 1.0)
+FINE = tuple(np.linspace(0, 1, 26)[1:-1])
+RCM_LIMIT_M = 50e-6
+
+
+@dataclass
+class Tally:
+    """Figures of one kind of scene; ``merge`` adds another's.
+
+    Attributes:
+        ticks: of the controller, times the number of arms.
+        episodes: scenes.
+        following: ticks in which an arm followed.
+        skipped: ticks that were skipped in between.
+        looked: exact distances that were evaluated.
+        violations: a pair that was clear did not stay so, and no alarm was raised.
+        deeper: a pair inside a standing region got deeper.
+        limits: sampled joint limits broken.
+        off_trocar: the shaft left the trocar by more than 50 um.
+        recovery: ticks in bounded recovery.
+        alarms: ticks in which a region came on that the arm could not get away from.
+        apart: two arms nearer than they may.
+        walls: ticks with a body inside a region that came, of which the ledger says nothing.
+        contact: ticks with a body nearer than 0.1 mm to a region.
+        presses: how often a hand pressed and the tool came to rest before a region.
+        far_presses: of these, at rest more than 0.1 mm before it.
+        unexplained: presses at rest that no line of the ledger explains.
+        smallest_m: smallest clearance of a pair that had to stay clear.
+        driver_m: smallest clearance of the driver's setpoint where ticks were skipped.
+        inside_m: deepest that a region which came or appeared got.
+        rcm_m: largest distance of the shaft from the trocar.
+        stops_m: where a pressed tool came to rest, from the margin; every one.
+        worst: for the worst findings, seed and tick.
+    """
+
+    ticks: int = 0
+    episodes: int = 0
+    following: int = 0
+    skipped: int = 0
+    looked: int = 0
+    violations: int = 0
+    deeper: int = 0
+    limits: int = 0
+    off_trocar: int = 0
+    recovery: int = 0
+    alarms: int = 0
+    apart: int = 0
+    walls: int = 0
+    contact: int = 0
+    presses: int = 0
+    far_presses: int = 0
+    unexplained: int = 0
+    smallest_m: float = np.inf
+    driver_m: float = np.inf
+    inside_m: float = 0.0
+    rcm_m: float = 0.0
+    stops_m: list[float] = field(default_factory=list)
+    worst: list[str] = field(default_factory=list)
+
+    def merge(self, other: Tally) -> None:
+        """Add another's figures."""
+        for key, value in asdict(other).items():
+            mine = getattr(self, key)
+            if key in ("smallest_m", "driver_m"):
+                setattr(self, key, min(mine, value))
+            elif key in ("inside_m", "rcm_m"):
+                setattr(self, key, max(mine, value))
+            else:
+                setattr(self, key, mine + value)
+
+    @property
+    def failures(self) -> int:
+        """What must be zero."""
+        return self.violations + self.deeper + self.limits + self.off_trocar + self.apart + self.walls
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)
+
+
+def judge(episode: Episode, label: str) -> Tally:
+    """All figures of an episode; ``label`` says in findings how to play it again."""
+    plan, tally = episode.plan, Tally(episodes=1)
+    for arm, track in zip(plan.arms, episode.tracks, strict=True):
+        tally.ticks += len(track.t)
+        tally.following += int(track.follows.sum())
+        tally.skipped += round(float(track.t[-1] - track.t[0]) / T) - (len(track.t) - 1)
+        tally.recovery += int(((track.flags & RECOVERING) > 0).sum())
+        tally.alarms += int(((track.flags & UNSAFE) > 0).sum())
+        _limits(arm.oracle, track, tally, label)
+        if arm.oracle.table.get("rcm", {}).get("kind") == "software":
+            _trocar(arm.oracle, track, tally, label)
+        sweep = Sweep.of(arm, track) if episode.regions else None
+        for region in episode.regions:
+            assert sweep is not None
+            _region(arm, track, sweep, region, plan.clear, tally, label)
+        _presses(arm, track, episode.regions, tally, label)
+    if plan.clear and (tally.recovery or tally.alarms):
+        tally.violations += tally.recovery + tally.alarms
+        tally.worst.append(
+            f"{label}: {tally.recovery} ticks recovering, {tally.alarms} unsafe, nothing moved"
+        )
+    if plan.apart is not None:
+        _apart(episode, plan.apart, tally, label)
+    return tally
+
+
+def _limits(oracle: ArmOracle, track: Track, tally: Tally, label: str) -> None:
+    lim, k = oracle.limits, np.flatnonzero(track.sent)
+    q, v, S = track.q[k], track.v[k], track.stop_s[k, None]
+    slack = 1 + 1e-9
+    end = q + 0.5 * S * v
+    bad = {
+        "position": (q < lim["q_min"]) | (q > lim["q_max"]),
+        "position of the stop": (end < lim["q_min"] - 1e-12) | (end > lim["q_max"] + 1e-12),
+        "velocity": np.abs(q - track.before[k]) > T * lim["qd_max"] * slack + 1e-15,
+        "qd is not the step": np.abs(q - track.before[k] - v * T) > 1e-14,
+        "stop too hard": np.abs(v) > S * lim["qdd_max"] * slack,
+    }
+    # Of ticks in a row only: where nothing was sent the command was taken anew from the arm, at rest.
+    row = np.diff(k, prepend=-9) == 1
+    v0 = np.where(row[:, None], np.roll(v, 1, axis=0), 0.0)
+    a = (v - v0) / T
+    a0 = np.where(row[:, None], np.roll(a, 1, axis=0), 0.0)
+    bad["acceleration"] = np.abs(a) > lim["qdd_max"] * slack + 1e-9
+    bad["jerk"] = np.abs(a - a0) > T * lim["qddd_max"] * slack + 1e-9
+    bad["jerk of the stop"] = np.abs(-v / S - a) > T * lim["qddd_max"] * slack + 1e-9
+    for what, where in bad.items():
+        ticks = where.any(axis=1)
+        if ticks.any():
+            tally.limits += int(ticks.sum())
+            tally.worst.append(
+                f"{label}: {what} limit broken at tick {k[ticks][0]} and {ticks.sum() - 1} more"
+            )
+
+
+def _trocar(oracle: ArmOracle, track: Track, tally: Tally, label: str) -> None:
+    k = np.flatnonzero(track.sent)[::3]
+    if not len(k):
+        return
+    q, v, S = track.q[k], track.v[k], track.stop_s[k, None]
+    for what, way in (("command", q), ("step", 0.5 * (q + track.before[k])), ("stop", q + 0.5 * S * v)):
+        off = oracle.off_trocar(way)
+        tally.rcm_m = max(tally.rcm_m, float(off.max()))
+        if (off > RCM_LIMIT_M).any():
+            tally.off_trocar += int((off > RCM_LIMIT_M).sum())
+            tally.worst.append(
+                f"{label}: {what} {1e6 * off.max():.1f} um off the trocar, tick {k[off.argmax()]}"
+            )
+
+
+def _at(track: Track, k: Array, way: tuple[str, float]) -> tuple[Array, Array]:
+    """Joint positions and times at a fraction of the step, or of the way of the stop, of ticks k."""
+    what, s = way
+    if what == "way":
+        return track.before[k] + s * (track.q[k] - track.before[k]), track.t[k] + s * T
+    S = track.stop_s[k]
+    return track.q[k] + track.v[k] * (0.5 * s * S)[:, None], track.t[k] + T + S * (1 - np.sqrt(1 - s))
+
+
+def _clearance(arm: ArmPlace, region: Region, q: Array, t: Array, tick: Array, sphere: Array) -> Array:
+    """Exact clearance of pairs: sphere[j] with the arm at q[tick[j]], time t[tick[j]]."""
+    frames = arm.oracle.frames(q)
+    centers = np.empty((len(tick), 3))
+    names = arm.oracle.frame_of[sphere]
+    for frame in set(names):
+        mine = np.flatnonzero(names == frame)
+        M = frames[frame][tick[mine]]
+        centers[mine] = np.einsum("kij,kj->ki", M[:, :3, :3], arm.oracle.local[sphere[mine]]) + M[:, :3, 3]
+    return region.distance(centers, t[tick]) - arm.oracle.radii[sphere]
+
+
+@dataclass(eq=False)
+class Sweep:
+    """Where every sphere of an arm starts in a tick, and how far it may get in the step and the stop.
+
+    On a straight joint way the second derivative of a point is at most ``W (W R + 2 D)``, with W the sum of
+    the turns, D of the slides and R the distance to the farthest axis; so no point of the way is farther from
+    its start than the chord to its end and an eighth of that.
+    """
+
+    start: Array
+    reach: Array
+
+    @classmethod
+    def of(cls, arm: ArmPlace, track: Track) -> Sweep:
+        """Of all ticks (N, m, 3), (N, m)."""
+        step = track.v * (T + 0.5 * track.stop_s)[:, None]
+        start = arm.oracle.centers(track.before)
+        chord = np.linalg.norm(arm.oracle.centers(track.before + step) - start, axis=2)
+        turn = np.abs(step[:, ~arm.oracle.slides]).sum(axis=1)
+        slide = np.abs(step[:, arm.oracle.slides]).sum(axis=1)
+        return cls(start, chord + (turn * (turn * _LEVER_M + 2 * slide) / 8)[:, None])
+
+
+def _region(
+    arm: ArmPlace, track: Track, sweep: Sweep, region: Region, clear: bool, tally: Tally, label: str
+) -> None:
+    """Judge every command against one region."""
+    oracle = arm.oracle
+    live = track.sent & (track.t >= region.since_s) & (track.t < region.until_s)
+    if not region.waves:
+        # An arm that goes on standing was judged when it came to stand.
+        still = ~track.v.any(axis=1)
+        still[1:] &= still[:-1] & (track.t[:-1] >= region.since_s)
+        still[0] = False
+        live &= ~still
+    ticks = np.flatnonzero(live)
+    spheres = np.flatnonzero(arm.mask(region.bodies))
+    if not len(ticks) or not len(spheres):
+        return
+    # Where could anything be near? Exact at every 16th command, in between by how far each sphere moved.
+    centers = sweep.start[ticks][:, spheres]
+    base = np.arange(len(ticks)) // EVERY * EVERY
+    some = np.arange(0, len(ticks), EVERY)
+    at = np.repeat(track.t[ticks[some]], len(spheres))
+    d = region.distance(centers[some].reshape(-1, 3), at).reshape(len(some), -1) - oracle.radii[spheres]
+    tally.looked += d.size
+    moved = np.linalg.norm(centers - centers[base], axis=2)
+    reach = sweep.reach[ticks][:, spheres] + NEAR_M
+    if region.waves:
+        reach = reach + (region.speed * (T + track.stop_s[ticks]))[:, None]
+    low = d[base // EVERY] - moved - region.speed * (track.t[ticks] - track.t[ticks[base]])[:, None]
+    k, i = np.nonzero(low < reach)
+    if not len(k):
+        tally.smallest_m = min(tally.smallest_m, float(low.min()))
+        return
+    start = region.distance(centers[k, i], track.t[ticks[k]]) - oracle.radii[spheres[i]]
+    tally.looked += len(start)
+    reach = reach[k, i]
+    keep = start < reach
+    k, i, start, reach = k[keep], i[keep], start[keep], reach[keep]
+    if not len(k):
+        return
+    near, tick = np.unique(k, return_inverse=True)
+    now = ticks[near]
+    alarmed = (track.flags[now] & UNSAFE)[tick] > 0
+    free = (start >= -ROUNDING_M) & ~alarmed
+    if region.waves:
+        # A region that came into one sphere is held still for all: the arm answers for its own motion only.
+        came = np.zeros(len(near), dtype=bool)
+        came[tick[start < ROUNDING_M]] = True
+        free &= ~came[tick]
+    least = start.copy()
+    for way in [("way", s) for s in WAY] + [("stop", s) for s in STOP]:
+        c = _clearance(arm, region, *_at(track, now, way), tick, spheres[i])
+        tally.looked += len(c)
+        least = np.minimum(least, c)
+        if way == ("way", 1.0):
+            end = c
+    # What may hide between two samples is at most half their spacing: look closer where that matters.
+    spacing = reach / len(STOP)
+    hidden = np.flatnonzero(free & (least < 0.5 * spacing) & (spacing > NEAR_M))
+    for s in FINE if len(hidden) else ():
+        for what in ("way", "stop"):
+            c = _clearance(arm, region, *_at(track, now, (what, float(s))), tick[hidden], spheres[i[hidden]])
+            tally.looked += len(c)
+            least[hidden] = np.minimum(least[hidden], c)
+    if free.any():
+        tally.smallest_m = min(tally.smallest_m, float(least[free].min()))
+    tally.contact += len(np.unique(k[end < 1e-4]))
+    bad = free & (least < -ROUNDING_M)
+    if bad.any():
+        tally.violations += len(np.unique(k[bad]))
+        worst = np.flatnonzero(bad)[least[bad].argmin()]
+        tally.worst.append(
+            f"{label}: {region.name} violated by {-1e6 * least[worst]:.4f} um, tick {ticks[k[worst]]}, "
+            f"sphere {spheres[i[worst]]}, and {len(np.unique(k[bad])) - 1} more ticks"
+        )
+    tally.inside_m = max(tally.inside_m, float(-start.min()))
+    if region.waves:
+        said = (track.flags[now] & (UNSAFE | RECOVERING))[tick] > 0
+        silent = (start < -ROUNDING_M) & ~said
+        if silent.any():
+            tally.walls += len(np.unique(k[silent]))
+            worst = np.flatnonzero(silent)[start[silent].argmin()]
+            tally.worst.append(
+                f"{label}: {region.name} is {-1e6 * start[worst]:.1f} um in sphere {spheres[i[worst]]} "
+                f"and nothing says so, tick {ticks[k[worst]]}"
+            )
+    else:
+        deeper = (start < -ROUNDING_M) & ~alarmed & (end < start - ROUNDING_M)
+        if deeper.any():
+            tally.deeper += len(np.unique(k[deeper]))
+            worst = np.flatnonzero(deeper)[(end - start)[deeper].argmin()]
+            tally.worst.append(
+                f"{label}: {region.name} {1e6 * (start - end)[worst]:.4f} um deeper, tick {ticks[k[worst]]}, "
+                f"sphere {spheres[i[worst]]}"
+            )
+    if track.driven and clear:
+        _driven(arm, track, region, spheres, tally)
+
+
+_LEVER_M = 1.4
+"""No sphere is farther than this from any joint of the arms used here: bounds what may be near."""
+
+
+def _driven(arm: ArmPlace, track: Track, region: Region, spheres: Array, tally: Tally) -> None:
+    """Where the driver really was, a millisecond after the other, when ticks were skipped."""
+    driven = np.array(track.driven)
+    centers = arm.oracle.centers(driven[:, 1:], spheres)
+    some = centers[::EVERY]
+    at = np.repeat(driven[::EVERY, 0], len(spheres))
+    d = region.distance(some.reshape(-1, 3), at).reshape(len(some), -1) - arm.oracle.radii[spheres]
+    base = np.arange(len(driven)) // EVERY
+    low = d[base] - np.linalg.norm(centers - some[base], axis=2)
+    low -= region.speed * (driven[:, 0] - driven[::EVERY, 0][base])[:, None]
+    k, i = np.nonzero(low < min(tally.driver_m, 1e-4))
+    if len(k):
+        c = region.distance(centers[k, i], driven[k, 0]) - arm.oracle.radii[spheres[i]]
+        tally.driver_m = min(tally.driver_m, float(c.min()))
+
+
+def _presses(arm: ArmPlace, track: Track, regions: list[Region], tally: Tally, label: str) -> None:
+    """How far from the margin a tool rests that is pressed against a region."""
+    for k in track.pressed:
+        if track.excess[k] < 5e-4 or not track.follows[max(0, k - 100) : k + 1].all():
+            continue
+        frames = arm.oracle.frames(track.q[[k - 60, k]])["tip"]
+        if np.linalg.norm(frames[0, :3, 3] - frames[1, :3, 3]) > 20e-6:
+            continue
+        acted = int(np.bitwise_or.reduce(track.acted[k - 20 : k + 1]))
+        flags = int(np.bitwise_or.reduce(track.flags[k - 20 : k + 1]))
+        if not acted:
+            tally.unexplained += not flags
+            continue
+        least = np.inf
+        for g, region in enumerate(regions):
+            if not acted >> g & 1 or region.waves:
+                continue
+            spheres = np.flatnonzero(arm.mask(region.bodies))
+            centers = arm.oracle.centers(track.q[[k]], spheres)[0]
+            d = region.distance(centers, np.full(len(spheres), track.t[k])) - arm.oracle.radii[spheres]
+            least = min(least, float(d.min()))
+        if least < np.inf:
+            tally.presses += 1
+            tally.far_presses += least > 1e-4
+            tally.stops_m.append(least)
+            if least > 2e-4:
+                tally.worst.append(f"{label}: pressed, but rests {1e6 * least:.0f} um away, tick {k}")
+
+
+def _apart(episode: Episode, margin: float, tally: Tally, label: str) -> None:
+    """Two arms: anything one may still sweep against anything the other may, at each tick."""
+    (one, two), (a, b) = episode.plan.arms, episode.tracks
+    wristed = ("tip", "jaw", "wrist")
+    ways = [("way", s) for s in (0.0, 0.5, 1.0)] + [("stop", s) for s in STOP]
+    k = np.flatnonzero(a.sent & b.sent)
+    if not len(k):
+        return
+    si, sj = np.flatnonzero(one.mask(wristed)), np.flatnonzero(two.mask(wristed))
+    r = one.oracle.radii[si][:, None] + two.oracle.radii[sj] + margin
+    P = np.stack([one.oracle.centers(_at(a, k, w)[0], si) for w in ways], axis=1)
+    Q = np.stack([two.oracle.centers(_at(b, k, w)[0], sj) for w in ways], axis=1)
+    # All of one arm's way lies in a ball about its middle: pairs of ticks that are far apart are done.
+    mid_p, mid_q = P.mean(axis=(1, 2)), Q.mean(axis=(1, 2))
+    size_p = np.linalg.norm(P - mid_p[:, None, None], axis=3).max(axis=(1, 2))
+    size_q = np.linalg.norm(Q - mid_q[:, None, None], axis=3).max(axis=(1, 2))
+    low = np.linalg.norm(mid_p - mid_q, axis=1) - size_p - size_q - r.max()
+    tally.smallest_m = min(tally.smallest_m, float(low.max()))
+    for j in np.flatnonzero(low < 1e-4):
+        gap = np.linalg.norm(P[j][:, None, :, None] - Q[j][None, :, None, :], axis=4) - r
+        tally.looked += gap.size
+        least = float(gap.min())
+        tally.contact += least < 1e-4
+        recovering = (a.flags[k[j]] | b.flags[k[j]]) & (RECOVERING | UNSAFE)
+        if recovering:
+            continue
+        tally.smallest_m = min(tally.smallest_m, least)
+        if least < -ROUNDING_M:
+            tally.apart += 1
+            if tally.apart == 1:
+                tally.worst.append(f"{label}: the arms are {-1e6 * least:.3f} um too near, tick {k[j]}")

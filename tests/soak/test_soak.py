@@ -1,0 +1,128 @@
+"""The guarantee under attack: the slice that `make test` affords, and the 10 million ticks of `make soak`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .run import KINDS, absent, report, run
+from .scenes import DATA, data_folder, draw
+from .solids import Mesh, exact, load_mesh
+
+CHEAP = [
+    "planes",
+    "thin walls",
+    "corner",
+    "shells",
+    "bodies",
+    "moving",
+    "appears",
+    "two arms",
+    "software RCM",
+    "organ",
+]
+OUT = Path(os.environ.get("TROCAR_SOAK", "out/soak.jsonl"))
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_adversarial_ticks_never_enter_a_region_nor_break_a_limit() -> None:
+    totals = run(100_000, CHEAP, workers=2, length=2500, quiet=True)
+    print("\n" + report(totals))
+    found = [said for tally in totals.values() for said in tally.worst if tally.failures]
+    assert not any(tally.failures for tally in totals.values()), "\n".join(found)
+    assert sum(tally.contact for tally in totals.values()) > 5000, "the attack hardly touched anything"
+    assert totals["software RCM"].rcm_m < 50e-6
+
+
+@pytest.mark.soak
+def test_ten_million_adversarial_ticks() -> None:
+    """Goes on where it was left, in `out/soak.jsonl`; TROCAR_SOAK names another file."""
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    kinds = [kind for kind, (_, _, share) in KINDS.items() if share and not absent(kind)]
+    for kind in set(KINDS) - set(kinds):
+        if why := absent(kind):
+            print(f"without {kind}: {why}")
+    totals = run(10_000_000, kinds, workers=os.cpu_count() or 2, out=OUT)
+    print("\n" + report(totals))
+    assert not any(tally.failures for tally in totals.values())
+
+
+def _triangle(p: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
+    """Distance to a triangle by its three edges and its plane."""
+    best = np.inf
+    for s, e in ((a, b), (b, c), (c, a)):
+        t = np.clip((p - s) @ (e - s) / ((e - s) @ (e - s)), 0, 1)
+        best = min(best, float(np.linalg.norm(p - s - t * (e - s))))
+    n = np.cross(b - a, c - a)
+    n /= np.linalg.norm(n)
+    foot = p - ((p - a) @ n) * n
+    sides = [np.cross(e - s, foot - s) @ n for s, e in ((a, b), (b, c), (c, a))]
+    return min(best, abs(float((p - a) @ n))) if min(sides) >= 0 else best
+
+
+def _agrees(mesh: Mesh, rng: np.random.Generator) -> None:
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    points = rng.uniform(low - 0.2 * (high - low), high + 0.2 * (high - low), (12, 3))
+    corners = mesh.vertices[mesh.faces]
+    by_hand = [min(_triangle(p, *t) for t in corners) for p in points]
+    assert np.allclose(np.abs(mesh.distance(points)), by_hand, rtol=0, atol=1e-12)
+
+
+def test_the_mesh_oracle_agrees_with_every_triangle_one_by_one() -> None:
+    """On a mesh made here, and with the winding number about what is outside."""
+    igl = pytest.importorskip("igl", reason="the second mesh library: pip install 'trocar[bake]'")
+    rng = np.random.default_rng(0)
+    u, v = np.meshgrid(np.linspace(0, 2 * np.pi, 25)[:-1], np.linspace(0, 2 * np.pi, 13)[:-1], indexing="ij")
+    ring = 0.02 + 0.006 * np.cos(v)
+    vertices = np.stack([ring * np.cos(u), ring * np.sin(u), 0.006 * np.sin(v)], axis=-1).reshape(-1, 3)
+    i, j = np.meshgrid(np.arange(24), np.arange(12), indexing="ij")
+    at = lambda i, j: (i % 24) * 12 + j % 12  # noqa: E731
+    a, b, c, d = (f.ravel() for f in (at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)))
+    faces = np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+    torus = Mesh(vertices, faces)
+    _agrees(torus, rng)
+    points = rng.uniform(-0.03, 0.03, (500, 3))
+    outside = igl.fast_winding_number(vertices, faces.astype(np.int64), points) < 0.5
+    assert np.array_equal(torus.distance(points) > 0, outside)
+
+
+@pytest.mark.parametrize("name", ["tooth.obj", "tissue_open_surface.obj"])
+def test_the_mesh_oracle_reads_the_meshes_of_others_as_they_are(name: str) -> None:
+    path = data_folder() / name
+    if not path.is_file():
+        pytest.skip(f"the meshes of others are not part of this project: no {path} (default folder: {DATA})")
+    trimesh = pytest.importorskip("trimesh")
+    mesh = load_mesh(path, 1e-4)
+    other = trimesh.load(path, process=False, force="mesh", skip_materials=True)
+    ours = np.sort(mesh.vertices[mesh.faces].sum(axis=1), axis=0)
+    theirs = np.sort(np.asarray(other.triangles).sum(axis=1) * 1e-4, axis=0)
+    assert np.allclose(ours, theirs, atol=1e-9)
+
+
+def test_closed_formulas_have_unit_gradients_and_touch_zero_where_they_should() -> None:
+    rng = np.random.default_rng(1)
+    ends = {"start_radius_m": 6e-3, "end_radius_m": 2e-3}
+    shapes = [
+        {"shape": "box", "center_m": [0, 0, 0], "size_m": [0.01, 0.02, 0.03]},
+        {"shape": "capsule", "start_m": [0, 0, -0.01], "end_m": [0.002, 0, 0.01], "radius_m": 0.004},
+        {"shape": "cylinder", "start_m": [0, 0, -0.01], "end_m": [0.002, 0, 0.01], "radius_m": 0.004},
+        {"shape": "frustum", "start_m": [0, 0, 0], "end_m": [0, 0, 0.01], **ends},
+    ]
+    for shape in shapes:
+        d = exact(shape)
+        p = rng.uniform(-0.02, 0.02, (400, 3))
+        h = 1e-7
+        g = np.stack([(d(p + h * e) - d(p - h * e)) / (2 * h) for e in np.eye(3)], axis=1)
+        size = np.linalg.norm(g, axis=1)
+        # A distance has slope one except on its ridges, which random points hardly ever meet.
+        assert np.mean(np.abs(size - 1) < 1e-4) > 0.97
+        foot = p - d(p)[:, None] * g
+        assert np.mean(np.abs(d(foot)) < 1e-9) > 0.9
+
+
+def test_a_seed_draws_the_same_scene() -> None:
+    one, two = (draw("many", np.random.default_rng(3)) for _ in range(2))
+    assert one.fixtures == two.fixtures
