@@ -165,6 +165,33 @@ def master(
 
 
 @app.command
+def replay(
+    recording: Path,
+    *,
+    config: Path | None = None,
+    tolerance: Annotated[float, Parameter(validator=Number(gte=0.0))] = 0.0,
+    json: JsonFile = None,
+    overrides: Overrides = (),
+) -> int:
+    """Put the inputs of a recording through the controller's core again and compare every bit it gives out.
+
+    With --config or --set: the same hands under another configuration, then and now side by side.
+
+    Parameters
+    ----------
+    recording: Path
+        The MCAP file.
+    config: Path
+        Another session's TOML file, with other fixtures, scale or filter.
+    tolerance: float
+        Exit with 0 if no command differs by more than this, rad or m; 0 asks for every bit.
+    """
+    from teleop.recorder.replay.command import run as run_replay
+
+    return run_replay(recording, config=config, overrides=overrides, tolerance=tolerance, json_file=json)
+
+
+@app.command
 def send(session: Path, op: str, *args: str, overrides: Overrides = ()) -> int:
     """Send one request to the running controller of a session and print its answer.
 

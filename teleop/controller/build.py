@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from fixtures.gate import Gate
@@ -67,12 +70,13 @@ def build_pair(
     )
 
 
-def build_controller(session: Session, sender: bytes) -> Controller:
+def build_controller(session: Session, sender: bytes, config: Mapping[str, Any] | None = None) -> Controller:
     """The controller of a session.
 
     Args:
         session: what to control.
         sender: session id of the process, under which it commands.
+        config: what `get_config` answers; the effective configuration when left out.
 
     Raises:
         FixtureError: a fixture cannot be built, or names a body that an arm does not have.
@@ -85,4 +89,4 @@ def build_controller(session: Session, sender: bytes) -> Controller:
         build_pair(spec, arm, sender, scene, gate, device)
         for spec, arm, device in zip(session.spec.pairs, session.arms, session.devices, strict=True)
     ]
-    return Controller(pairs, scene, RequestDesk(session.effective(), RATE_HZ, scene))
+    return Controller(pairs, scene, RequestDesk(config or session.effective(), RATE_HZ, scene))

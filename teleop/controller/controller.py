@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from fixtures.fixture import Fixture
 from fixtures.scene import Scene
 from teleop.controller.pair import Pair
 from teleop.controller.requests import RequestDesk
@@ -93,6 +94,11 @@ class Controller:
         return ControllerOutputs(
             self.operating.state, outputs, replies, self._changes(Teleop.IDLE, Reason.INTERNAL), text
         )
+
+    @property
+    def fixtures(self) -> tuple[Fixture, ...]:
+        """The fixtures in force."""
+        return self._scene.fixtures
 
     @property
     def ops(self) -> frozenset[str]:

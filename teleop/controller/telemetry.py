@@ -30,11 +30,12 @@ def telemetry(
         state=outputs.state.value,
         compute_us=compute_us,
         lateness_us=lateness_us,
-        pairs=[_pair(pair, out) for pair, out in zip(pairs, outputs.pairs, strict=True)],
+        pairs=[pair_telemetry(pair, out) for pair, out in zip(pairs, outputs.pairs, strict=True)],
     )
 
 
-def _pair(pair: Pair, out: PairOutputs) -> PairTelemetry:
+def pair_telemetry(pair: Pair, out: PairOutputs) -> PairTelemetry:
+    """What one pair did in a tick; a function of the core alone, so a replay tells the same."""
     motion = pair.motion
     return PairTelemetry(
         pair=pair.name,

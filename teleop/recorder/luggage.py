@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,7 +27,7 @@ from fixtures.fixture import Fixture
 from fixtures.spec import AnyFixture
 from kinematics.spec import ArmSpec
 from teleop.config.session import Session, SessionSpec
-from teleop.config.toml import find_profile
+from teleop.config.toml import apply_overrides, find_profile, validate
 from teleop.haptics.device import DeviceSpec
 from teleop.recorder.sink import RecordingError
 
@@ -134,13 +135,19 @@ def _add(path: Path, files: dict[str, bytes]) -> str:
     return name
 
 
-def unpack(session: dict[str, Any], attachments: dict[str, bytes], folder: Path) -> Session:
+def unpack(
+    session: dict[str, Any],
+    attachments: dict[str, bytes],
+    folder: Path,
+    overrides: tuple[str, ...] = (),
+) -> Session:
     """The session of a recording again.
 
     Args:
         session: the attachment ``session.json``.
         attachments: all attachments by name.
         folder: where the files are put.
+        overrides: ``key=value`` settings that replace what was recorded; the fixtures are ``fixture[0]`` ...
     """
     expand = zstandard.ZstdDecompressor()
     for name, data in attachments.items():
@@ -150,7 +157,12 @@ def unpack(session: dict[str, Any], attachments: dict[str, bytes], folder: Path)
                 continue  # a name made to write elsewhere
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(expand.decompress(data))
-    spec = SessionSpec.model_validate(session["spec"])
+    table = dict(session["spec"])
+    fixtures = session["fixtures"]
+    if overrides:
+        table = apply_overrides({**table, "fixtures": [], "fixture": fixtures}, overrides)
+        fixtures = table["fixture"]
+    spec: SessionSpec = validate(SessionSpec, table, session["path"])
     n = len(spec.pairs)
     return Session(
         spec=spec,
@@ -159,12 +171,12 @@ def unpack(session: dict[str, Any], attachments: dict[str, bytes], folder: Path)
         sources=(None,) * n,
         devices=tuple(DeviceSpec.model_validate(device) for device in session["devices"]),
         source_dirs=(folder,) * n,
-        fixtures=tuple((_fixtures.validate_python(item), folder) for item in session["fixtures"]),
+        fixtures=tuple((_fixtures.validate_python(item), folder) for item in fixtures),
         config_hash=session["config_hash"],
     )
 
 
-def field_hashes(fixtures: list[Fixture]) -> dict[str, list[dict[str, Any]]]:
+def field_hashes(fixtures: Iterable[Fixture]) -> dict[str, list[dict[str, Any]]]:
     """By fixture: each baked field's identity and a hash over its numbers."""
     found: dict[str, list[dict[str, Any]]] = {}
     for fixture in fixtures:

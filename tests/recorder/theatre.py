@@ -29,7 +29,7 @@ OWN = b"controller-sessi"
 FLOOR: dict[str, Any] = {
     "kind": "forbidden",
     "name": "floor",
-    "geometry": {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, -0.1185]},
+    "geometry": {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, -0.1265]},
 }
 
 
@@ -42,7 +42,7 @@ def session_file(folder: Path, *, pairs: int = 1, name: str = "theatre", extra: 
 name = "pair{k}"
 [pairs.master]
 name = "hand{k}"
-source = {{ kind = "synthetic", seed = {k + 3}, motion_s = 30.0, clutch_every = 2 }}
+source = {{ kind = "synthetic", seed = {k + 3}, motion_s = 30.0, lead_in_s = 0.2, clutch_every = 2 }}
 [pairs.arm]
 name = "arm{k}"
 profile = "psm_lnd_400006"
@@ -56,7 +56,7 @@ scale = 1.0
     return path
 
 
-def floor_toml(z_m: float = -0.1185, extra: str = "") -> str:
+def floor_toml(z_m: float = -0.1265, extra: str = "") -> str:
     return f"""
 [[fixture]]
 kind = "forbidden"
@@ -211,8 +211,8 @@ class Theatre:
         writer.metadata("trocar", facts | {"session": self.session.spec.name, "rate_hz": "1000"})
         for name, media_type, data in pack(self.session).attachments():
             writer.attach(name, media_type, data)
-        fixtures = [fixture for fixture in self.controller._scene.fixtures]
-        writer.attach(FIELDS_JSON, "application/json", json.dumps(field_hashes(fixtures)).encode())
+        hashes = field_hashes(self.controller.fixtures)
+        writer.attach(FIELDS_JSON, "application/json", json.dumps(hashes).encode())
         for record in self.ticks():
             if record.tick not in drop:
                 writer.add(record)
