@@ -316,6 +316,56 @@ def conform(
 
 
 @app.command
+def impair(
+    script: Path | None = None,
+    *,
+    name: Annotated[
+        str | None, Parameter(help="Before this participant of a session, as trocar run does.")
+    ] = None,
+    preset: str | None = None,
+    role: Annotated[str, Parameter(help="What stands behind: arm, master or controller.")] = "arm",
+    real: str = "",
+    shown: str = "",
+    control: str | None = None,
+    seconds: Seconds = 0.0,
+    json: JsonFile = None,
+    overrides: Overrides = (),
+) -> int:
+    """Put a bad network between two participants: delay, loss, outage, duplicates, disorder, corruption.
+
+    Parameters
+    ----------
+    script: Path
+        TOML: seed, preset, streams and timeline, see docs/impair.md; or a session, with --name.
+    preset: str
+        A network with published parameters, for instance loss_30 or delay_100.
+    real: str
+        Base endpoint that the participant binds.
+    shown: str
+        Base endpoint that the others shall connect to; the proxy binds it.
+    control: str
+        An ipc address where a program may change everything while it runs.
+    """
+    from teleop.impair.command import run_alone, run_of_session
+    from teleop.supervisor import announce_ready
+
+    if name is not None:
+        if script is None:
+            raise TrocarError("--name is a participant of a session: give the session's TOML file")
+        return run_of_session(script, name, overrides=overrides, on_ready=announce_ready)
+    return run_alone(
+        script,
+        preset=preset,
+        role=role,
+        real=real,
+        shown=shown,
+        control=control,
+        seconds=seconds or None,
+        json_file=json,
+    )
+
+
+@app.command
 def doctor(
     *,
     seconds: Annotated[float, Parameter(validator=Number(gt=0.0))] = 10.0,

@@ -53,6 +53,9 @@ def _children(
             if not entry.external:
                 alone = command(kind, str(path), "--name", entry.name)
                 children.append(ChildSpec(f"{kind} {entry.name}", alone, restarts=restarts))
+    for impaired in session.spec.impair:
+        proxy = command("impair", str(path), "--name", impaired.participant)
+        children.append(ChildSpec(f"impair {impaired.participant}", proxy, restarts=restarts))
     lead = command("controller", str(path), "--json", str(summary_file), "--seconds", repr(seconds))
     if record is not None:
         lead = (*lead, "--record")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fixtures.spec import AnyFixture, FixturesFile
 from kinematics.spec import ArmSpec
-from teleop.config.errors import ConfigError
+from teleop.config.errors import ConfigError, suggest
 from teleop.config.toml import apply_overrides, find_profile, read_toml, validate
 from teleop.controller.arm_link import ArmLinkSpec
 from teleop.controller.hand import HandSpec
@@ -22,10 +22,12 @@ from teleop.drivers.sim.spec import SimArmSpec
 from teleop.haptics.device import DeviceSpec
 from teleop.haptics.spec import HapticsSpec
 from teleop.haptics.stability import HapticsError, springs
+from teleop.impair.spec import ImpairSpec
 from teleop.mapping import MappingSpec
 from teleop.masters.spec import MasterSpec
 from teleop.safety.round_trip import RoundTripSpec
 from teleop.tremor import FilterSpec, KalmanBankSpec
+from teleop.wire.streams import Role
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -148,6 +150,16 @@ class OperatorSpec(BaseModel):
     restart: bool = True
 
 
+class ImpairEntry(ImpairSpec):
+    """A bad network between the controller and one participant; ``trocar run`` starts the proxy.
+
+    Attributes:
+        participant: name of a master or an arm of this session.
+    """
+
+    participant: Name
+
+
 class SessionSpec(BaseModel):
     """A whole session as its TOML file says it.
 
@@ -158,6 +170,7 @@ class SessionSpec(BaseModel):
         operator: what is done in the operator's place.
         fixtures: names or files of fixture profiles under ``configs/fixtures``.
         fixture: further fixtures, written in the session itself.
+        impair: bad networks, for tests, between the controller and masters or arms.
         controller_endpoint: base endpoint of the controller; by default an ipc address in the runtime folder.
         recorder_endpoint: base endpoint of the recorder; likewise.
         runtime_dir: folder of the ipc sockets; by default one per user and session.
@@ -171,6 +184,7 @@ class SessionSpec(BaseModel):
     operator: OperatorSpec = OperatorSpec()
     fixtures: tuple[str, ...] = ()
     fixture: tuple[AnyFixture, ...] = ()
+    impair: tuple[ImpairEntry, ...] = ()
     controller_endpoint: str | None = None
     recorder_endpoint: str | None = None
     runtime_dir: str | None = None
@@ -180,6 +194,7 @@ class SessionSpec(BaseModel):
         for what, names in (
             ("pairs", [p.name for p in self.pairs]),
             ("masters and arms", [n for p in self.pairs for n in (p.master.name, p.arm.name)]),
+            ("impaired participants", [entry.participant for entry in self.impair]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -235,6 +250,27 @@ class Session:
     def endpoint(self, name: str, declared: str | None) -> str:
         """Base endpoint of a participant: the one declared, else an ipc address in the runtime folder."""
         return declared or f"ipc://{self.runtime_dir / name}"
+
+    def participant(self, name: str) -> tuple[Role, str]:
+        """Role and base endpoint of the master or arm ``name``.
+
+        Raises:
+            ConfigError: there is none; the message lists those there are.
+        """
+        names = []
+        for pair in self.spec.pairs:
+            for role, entry in ((Role.MASTER, pair.master), (Role.ARM, pair.arm)):
+                if entry.name == name:
+                    return role, self.endpoint(entry.name, entry.endpoint)
+                names.append(entry.name)
+        has = f"{suggest(name, names)} It has: {', '.join(names)}"
+        raise ConfigError([f"{self.path}: there is no master or arm {name!r}.{has}"])
+
+    def seen_endpoint(self, name: str, declared: str | None) -> str:
+        """Where the controller connects to a participant: the proxy, if its network is impaired."""
+        if any(entry.participant == name for entry in self.spec.impair):
+            return f"ipc://{self.runtime_dir / name}-impaired"
+        return self.endpoint(name, declared)
 
     @property
     def controller_endpoint(self) -> str:
@@ -307,5 +343,10 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
     session = Session(
         spec, path, tuple(arms), tuple(sources), tuple(devices), tuple(dirs), tuple(fixtures), ""
     )
+    for entry in spec.impair:
+        role, _ = session.participant(entry.participant)
+        mistakes += entry.unknown_streams(role, f"{path}: impair")
+    if mistakes:
+        raise ConfigError(mistakes)
     canonical = json.dumps(session.effective(), sort_keys=True, separators=(",", ":"))
     return replace(session, config_hash=hashlib.sha256(canonical.encode()).hexdigest())

@@ -31,9 +31,9 @@ class PairPorts:
     def __init__(self, context: Context, session: Session, pair: PairSpec, sender: bytes) -> None:
         """Connect; neither side has to be there yet."""
         master = Participant(
-            Role.MASTER, pair.master.name, session.endpoint(pair.master.name, pair.master.endpoint)
+            Role.MASTER, pair.master.name, session.seen_endpoint(pair.master.name, pair.master.endpoint)
         )
-        arm = Participant(Role.ARM, pair.arm.name, session.endpoint(pair.arm.name, pair.arm.endpoint))
+        arm = Participant(Role.ARM, pair.arm.name, session.seen_endpoint(pair.arm.name, pair.arm.endpoint))
         self.measured_cp = NewestSubscriber(context, master.channel("measured_cp"), MeasuredCp)
         self.servo_cf = Publisher(context, master.channel("servo_cf"), sender)
         self.servo_jp = Publisher(context, arm.channel("servo_jp"), sender)
