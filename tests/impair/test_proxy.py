@@ -100,12 +100,13 @@ def test_what_is_set_happens_and_is_counted(impaired: Impaired) -> None:
         age_ms = [(s.at_ns - s.m["echo_stamp_ns"]) * 1e-6 for s in bench.probe.log.states]
         assert 30.0 <= min(age_ms) < 60.0
         impaired.ask("set", streams=["servo_jp"], impair={"outage": True})
-        assert bench.probe.pump(0.5, bench.hold, lambda: bench.state.m["state"] == "DISABLED")
+        bench.probe.pump(0.3, bench.hold)
+        assert bench.state.m["state"] == "DISABLED"
         impaired.ask("set", streams=[])
         bench.ready()
         bench.release()
     statistics = impaired.ask("stats")
-    assert statistics["servo_jp"]["outage"] > 50
+    assert statistics["servo_jp"]["outage"] > 20
     assert statistics["measured_js"]["delivered"] == statistics["measured_js"]["offered"] > 500
     errors = impaired.close()
     assert "impair servo_jp: offered" in errors
