@@ -1,6 +1,7 @@
 """Every tremor filter on both surgeons and on a real recording, in the tables of docs/tremor.md.
 
     python benchmarks/tremor_table.py [--recording console_peg_transfer.csv] [--seconds 20] [--json F]
+    python benchmarks/tremor_table.py --fresh
 
 Prints Markdown. Errors are rms against the voluntary truth of the two axes that shake most; the first 4 s,
 while the filters settle, do not count. ``cut`` is what is missing of the tremor's rms in the error between 5
@@ -37,6 +38,9 @@ from teleop.tremor.command import read_recording, resample
 RATE = 1000.0
 SETTLED = 4000
 F0_HZ = (6, 7, 8, 9, 10, 11, 12, 13, 14)
+FRESH_SEED = 5000
+"""Of traces that were drawn after the filter's last change; draw others after the next one."""
+
 JUDGED_HZ = (7, 8, 9, 10, 11, 12, 13, 14)
 FILTERS: dict[str, FilterSpec] = {
     "none": NoFilterSpec(),
@@ -82,9 +86,11 @@ def rms(x: np.ndarray) -> float:
     return float(np.sqrt(np.mean(x * x)))
 
 
-def trace(generator: str, seconds: float, f0_hz: float, moving: bool, tremor_um: float = 50.0):
+def trace(
+    generator: str, seconds: float, f0_hz: float, moving: bool, tremor_um: float = 50.0, seed: int = 1000
+):
     spec = SurgeonSpec(f0_hz=f0_hz, moving=moving, tremor_rms_m=1e-6 * tremor_um)
-    return GENERATORS[generator](seconds, RATE, 1000 + int(f0_hz), spec)
+    return GENERATORS[generator](seconds, RATE, seed + int(f0_hz), spec)
 
 
 def judge(spec: FilterSpec, made, times_us: list[float] | None = None) -> Figures:
@@ -154,6 +160,19 @@ def amplitudes(seconds: float) -> dict[str, dict[str, Figures]]:
     return table
 
 
+def fresh(seconds: float) -> None:
+    print(f"\n### Held out, seeds from {FRESH_SEED}: cut % / error um\n")
+    print("| f0 Hz | " + " | ".join(map(str, JUDGED_HZ)) + " |\n|---|" + "---|" * len(JUDGED_HZ))
+    for kind, moving in (("still", False), ("moving", True)):
+        rows = [
+            judge(FILTERS["**Kalman bank**"], trace("held out", seconds, f0, moving, seed=FRESH_SEED))
+            for f0 in JUDGED_HZ
+        ]
+        print(
+            f"| {kind} | " + " | ".join(f"{r['cut']:.1f} / {r['error']:.1f}" for r in rows) + " |", flush=True
+        )
+
+
 def below_the_band(seconds: float) -> dict[str, Figures]:
     print("\n### Below the band, still: error um of 50 um\n\n| f0 Hz | static | Kalman bank |\n|---|---|---|")
     table = {}
@@ -215,7 +234,11 @@ def main() -> None:
     parser.add_argument("--recording", type=Path, help="console recording (CSV)")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of each synthetic trace")
     parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument("--fresh", action="store_true", help="only the held-out hand, on other seeds")
     given = parser.parse_args()
+    if given.fresh:
+        fresh(given.seconds)
+        return
     results = {generator: all_filters(generator, given.seconds) for generator in GENERATORS}
     for generator, result in results.items():
         print_all(generator, result)

@@ -11,7 +11,7 @@ from teleop.tremor.kalman_bank.table import gain_table
 from teleop.tremor.kalman_bank.tracker import cell, look_up
 
 PERIOD = 1e-3
-SMALL = HandModel(PERIOD, (7.0, 9.0, 11.0), 0.02)
+SMALL = HandModel(PERIOD, (7.0, 9.0, 11.0), 0.8)
 LEVELS = np.array([4e-10, 8e-10, 4e-10])
 JERK, NOISE = 6e-3, 2.9e-11
 
@@ -81,8 +81,9 @@ def test_transition_is_the_matrix_exponential_of_the_hand():
 
     blocks = [np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])]
     for f in SMALL.frequencies_hz:
-        w = 2.0 * np.pi * f
-        blocks.append(np.array([[-SMALL.damping * w, w], [-w, -SMALL.damping * w]]))
+        w, decay = 2.0 * np.pi * f, np.pi * 0.8
+        turn = np.array([[-decay, w], [-w, -decay]])
+        blocks.append(np.block([[turn, np.zeros((2, 2))], [np.sqrt(2.0) * decay * np.eye(2), turn]]))
     np.testing.assert_allclose(SMALL.transition(), expm(PERIOD * block_diag(*blocks)), atol=1e-14)
 
 
@@ -98,10 +99,32 @@ def test_process_noise_of_the_voluntary_motion_is_the_integral_of_white_jerk():
     np.testing.assert_allclose(SMALL.process_noise(JERK, LEVELS)[:3, :3], expected, rtol=1e-9)
 
 
-def test_process_noise_keeps_the_oscillators_at_their_stationary_variance():
-    A, Q = SMALL.transition(), SMALL.process_noise(JERK, LEVELS)
-    stationary = np.diag(np.repeat(LEVELS, 2))
-    np.testing.assert_allclose(A[3:, 3:] @ stationary @ A[3:, 3:].T + Q[3:, 3:], stationary, atol=1e-20)
+def test_process_noise_of_a_resonance_is_what_white_noise_leaves_in_its_two_sections():
+    from scipy.integrate import quad
+
+    # A kick at time s before the sample is worth exp(-decay s) in the first section, c s exp(-decay s) in the
+    # second; both turn by the same angle, so that the phase drops out of the covariance.
+    decay, coupling = np.pi * 0.8, np.sqrt(2.0) * np.pi * 0.8
+    response = (lambda s: np.exp(-decay * s), lambda s: coupling * s * np.exp(-decay * s))
+    shared = np.array(
+        [
+            [quad(lambda s, f=f, g=g: f(s) * g(s), 0.0, PERIOD, epsabs=0.0)[0] for g in response]
+            for f in response
+        ]
+    )
+    Q = SMALL.process_noise(JERK, LEVELS)
+    for i, level in enumerate(LEVELS):
+        block = Q[3 + 4 * i : 7 + 4 * i, 3 + 4 * i : 7 + 4 * i]
+        expected = 2.0 * decay * level * np.kron(shared, np.eye(2))
+        np.testing.assert_allclose(block, expected, rtol=1e-6, atol=1e-9 * level)
+
+
+def test_each_section_of_a_resonance_has_the_variance_it_was_given():
+    from scipy.linalg import solve_discrete_lyapunov
+
+    A, Q = SMALL.transition()[3:, 3:], SMALL.process_noise(JERK, LEVELS)[3:, 3:]
+    covariance = solve_discrete_lyapunov(A, Q)
+    np.testing.assert_allclose(np.diag(covariance), np.repeat(LEVELS, 4), rtol=1e-6)
 
 
 @pytest.mark.parametrize("second", [0.0, 1.0])

@@ -14,7 +14,7 @@ RATE = 1000
 
 @njit(error_model="numpy")
 def long_run(
-    state, shadow, gain, timid, blend, wide, starting, tones, energy, turns, bin_turns,
+    state, shadow, gain, timid, blend, wide, starting, tones, energy, turns, coupling, bin_turns,
     rates, reading, followed, bins, weight, share, main_hz, offset_hz, single, pair, seconds, worst, noise,
 ):  # fmt: skip
     """Feed a hand whose tremor comes and goes for ``seconds``; ``worst`` gets each part's error rms."""
@@ -33,7 +33,7 @@ def long_run(
                 truth[axis] = 0.03 * np.sin(2.0 * np.pi * (0.31 + 0.07 * axis) * t)
                 y[axis] = truth[axis] + amplitude * np.sin(phase + axis) + noise[age % noise.size]
             advance(
-                state, shadow, gain, timid, blend, wide, starting, tones, energy, turns, bin_turns,
+                state, shadow, gain, timid, blend, wide, starting, tones, energy, turns, coupling, bin_turns,
                 y, 1e-3, 1.0, age, rates, out,
             )  # fmt: skip
             if age % 16 == 0 and age >= starting.shape[0]:
@@ -57,8 +57,9 @@ def errors_over(seconds, parts):
     noise = 4e-6 * np.random.default_rng(0).standard_normal(999_983)
     long_run(
         bank.state, bank.shadow, bank.gain, bank.timid, bank.blend, bank._wide, table.starting, bank.tones,
-        bank.energy, turns, bin_turns, bank._rates, bank.reading, bank.followed, bank._bins, bank._weight,
-        bank._share, table.main_hz, table.offset_hz, table.single, table.pair, seconds, worst, noise,
+        bank.energy, turns, bank._coupling, bin_turns, bank._rates, bank.reading, bank.followed, bank._bins,
+        bank._weight, bank._share, table.main_hz, table.offset_hz, table.single, table.pair, seconds, worst,
+        noise,
     )  # fmt: skip
     assert np.all(np.isfinite(bank.state))
     return worst

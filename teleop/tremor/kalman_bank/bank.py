@@ -17,7 +17,7 @@ class KalmanBank:
     """Joint Kalman observer of ``k`` axes; see :mod:`teleop.tremor.kalman_bank.design` for the model.
 
     Attributes:
-        state: the observer, shape (k, n), each row [p, v, a, s_1, c_1, ...] in m, m/s, m/s^2 (or rad).
+        state: the observer, shape (k, n), each row [p, v, a, Re z_1, Im z_1, Re w_1, Im w_1, ...]; m or rad.
         gain: gain in use, shape (k, n).
         reading: what the tracker last read, shape (k, 4); see :data:`~.tracker.READING`.
         followed: what the gain is for, shape (k, 3); see :data:`~.tracker.FOLLOWED`.
@@ -31,9 +31,10 @@ class KalmanBank:
         model = table.model
         n = model.size
         self._bank_hz = np.array(model.frequencies_hz)
-        self._bank_decay = 2.0 * np.pi * model.damping * self._bank_hz
+        self._bank_decay = np.full(self._bank_hz.size, model.decay_1_s)
+        self._coupling = model.coupling_1_s
         self._bins = tracker.bins_hz()
-        self._weight = tracker.low_weights(table)
+        self._weight = tracker.weights(table)
         half_width = 2.0 * np.pi * tracker.BIN_HALF_WIDTH_HZ
         self._bin_decay = np.full(self._bins.size, half_width)
         self._rates = np.array([half_width, 1.0 / tracker.ENERGY_TIME_S, 1.0 / tracker.SLIDE_TIME_S])
@@ -76,7 +77,8 @@ class KalmanBank:
             periods, turns = dt / period, self._turns(dt)
         advance(
             self.state, self.shadow, self.gain, self.timid, self.blend, self._wide, self.table.starting,
-            self.tones, self.energy, turns[0], turns[1], x, dt, periods, self.age, self._rates, out,
+            self.tones, self.energy, turns[0], self._coupling, turns[1], x, dt, periods, self.age,
+            self._rates, out,
         )  # fmt: skip
         if self.tracks and self.age % self._read_every == 0:
             self._follow()

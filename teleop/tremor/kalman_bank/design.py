@@ -1,11 +1,17 @@
 """The model of a trembling hand and its optimal observer gains, solved offline.
 
-One axis of the hand is a voluntary motion whose jerk is white, plus a bank of lightly damped oscillators:
+One axis of the hand is a voluntary motion whose jerk is white, plus a bank of resonances:
 
-``x = [p, v, a | s_1, c_1, s_2, c_2, ...]``,  ``y = p + s_1 + s_2 + ... + n``
+``x = [p, v, a | z_1, w_1, z_2, w_2, ...]``,  ``y = p + Re w_1 + Re w_2 + ... + n``,  z_i and w_i complex
 
-    d/dt [p, v, a] = [v, a, 0] + [0, 0, w],  w white of spectral density q_v (m^2/s^5)
-    [s_i, c_i] turns with omega_i and decays with zeta omega_i; its stationary variance is sigma_i^2 each
+    d/dt [p, v, a] = [v, a, 0] + [0, 0, e],  e white of spectral density q_v (m^2/s^5)
+    d/dt z_i = (-lambda + j omega_i) z_i + white noise
+    d/dt w_i = (-lambda + j omega_i) w_i + sqrt(2) lambda z_i
+
+Two sections in a row, because the skirt of one falls so slowly (1/f^2) that the model would take part of
+every quick voluntary motion for tremor; two fall with 1/f^4. The factor ``sqrt(2) lambda`` gives real and
+imaginary parts of both sections the same stationary variance ``sigma_i^2``; their covariance is
+``sigma_i^2 / sqrt(2)``.
 
 With constant noise the Kalman filter settles to one gain ``K = P C' / (C P C' + r)``, where ``P`` solves the
 discrete algebraic Riccati equation. Only the ratios ``q_v : sigma^2 : r`` matter, so one design serves metres
@@ -37,17 +43,27 @@ class HandModel:
     Attributes:
         period_s: sampling period.
         frequencies_hz: the bank, shape (m,).
-        damping: damping ratio of every oscillator.
+        width_hz: ``lambda / pi``, the full width at half power of one section alone.
     """
 
     period_s: float
     frequencies_hz: tuple[float, ...]
-    damping: float
+    width_hz: float
 
     @property
     def size(self) -> int:
-        """Number of states ``n = 3 + 2 m``."""
-        return VOLUNTARY + 2 * len(self.frequencies_hz)
+        """Number of states ``n = 3 + 4 m``."""
+        return VOLUNTARY + 4 * len(self.frequencies_hz)
+
+    @property
+    def decay_1_s(self) -> float:
+        """``lambda``, 1/s."""
+        return float(np.pi * self.width_hz)
+
+    @property
+    def coupling_1_s(self) -> float:
+        """``sqrt(2) lambda``, how fast the first section drives the second, 1/s."""
+        return float(np.sqrt(2.0) * self.decay_1_s)
 
     def transition(self) -> Array:
         """State transition ``A`` over one period, shape (n, n)."""
@@ -55,32 +71,36 @@ class HandModel:
         blocks = [np.array([[1.0, T, 0.5 * T * T], [0.0, 1.0, T], [0.0, 0.0, 1.0]])]
         for f in self.frequencies_hz:
             w = 2.0 * np.pi * f
-            c, s = np.exp(-self.damping * w * T) * np.array([np.cos(w * T), np.sin(w * T)])
-            blocks.append(np.array([[c, s], [-s, c]]))
+            c, s = np.exp(-self.decay_1_s * T) * np.array([np.cos(w * T), np.sin(w * T)])
+            turn = np.array([[c, s], [-s, c]])
+            blocks.append(np.kron([[1.0, 0.0], [self.coupling_1_s * T, 1.0]], turn))
         return np.asarray(block_diag(*blocks))
 
     def observation(self) -> Array:
-        """Observation row ``C``, shape (n,): position plus the first state of every oscillator."""
+        """Observation row ``C``, shape (n,): position plus the real part of every second section."""
         row = np.zeros(self.size)
         row[0] = 1.0
-        row[VOLUNTARY::2] = 1.0
+        row[VOLUNTARY + 2 :: 4] = 1.0
         return row
+
+    def stationary(self, variances: Array) -> Array:
+        """Covariance the bank's states settle to, (4 m, 4 m); ``variances`` are ``sigma_i^2``, shape (m,)."""
+        between = np.sqrt(0.5)
+        section = np.kron([[1.0, between], [between, 1.0]], np.eye(2))
+        return np.asarray(np.kron(np.diag(variances), section))
 
     def process_noise(self, jerk_density: float, variances: Array) -> Array:
         """Process noise ``Q`` over one period, shape (n, n).
 
         Args:
             jerk_density: ``q_v``, m^2/s^5.
-            variances: stationary variance of each oscillator's states, shape (m,), m^2.
+            variances: stationary variance of each resonance's states, shape (m,), m^2.
         """
         T = self.period_s
         T2, T3, T4, T5 = T**2, T**3, T**4, T**5
         white_jerk = np.array([[T5 / 20, T4 / 8, T3 / 6], [T4 / 8, T3 / 3, T2 / 2], [T3 / 6, T2 / 2, T]])
-        blocks = [jerk_density * white_jerk]
-        for f, variance in zip(self.frequencies_hz, variances, strict=True):
-            loss = -np.expm1(-2.0 * self.damping * 2.0 * np.pi * f * T)
-            blocks.append(variance * loss * np.eye(2))
-        return np.asarray(block_diag(*blocks))
+        A, S = self.transition()[VOLUNTARY:, VOLUNTARY:], self.stationary(variances)
+        return np.asarray(block_diag(jerk_density * white_jerk, S - A @ S @ A.T))
 
 
 def steady_gain(model: HandModel, jerk_density: float, variances: Array, noise_variance: float) -> Array:
@@ -131,14 +151,14 @@ def starting_gains(
     Args:
         model: the hand.
         jerk_density: ``q_v``, m^2/s^5.
-        variances: of the oscillators, shape (m,), m^2.
+        variances: of the resonances, shape (m,), m^2.
         noise_variance: ``r``, m^2.
         start_variances: prior variance of position (m^2), velocity (m^2/s^2) and acceleration (m^2/s^4).
         count: rows wanted.
     """
     A, C = model.transition(), model.observation()
     Q = model.process_noise(jerk_density, variances)
-    P = np.diag(np.concatenate([start_variances, np.repeat(variances, 2)]))
+    P = np.asarray(block_diag(np.diag(start_variances), model.stationary(variances)))
     gains = np.empty((count, model.size))
     for row in gains:
         PC = P @ C

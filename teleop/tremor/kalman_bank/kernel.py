@@ -19,7 +19,9 @@ def turn_factors(frequency_hz: Array, decay_1_s: Array, dt: float, out: Array) -
 
 
 @kernel
-def observe(state: Array, gain: Array, turns: Array, y: Array, dt: float, periods: float) -> None:
+def observe(
+    state: Array, gain: Array, turns: Array, coupling: float, y: Array, dt: float, periods: float
+) -> None:
     """Predict and update every axis once, in place.
 
     The exact transition over ``dt`` predicts, so lost samples are bridged by the model. The gain belongs to
@@ -27,9 +29,10 @@ def observe(state: Array, gain: Array, turns: Array, y: Array, dt: float, period
     ``1 - g c = (1 - c)^periods`` with ``c = C K``.
 
     Args:
-        state: shape (k, n), each row [p, v, a, s_1, c_1, ...].
+        state: shape (k, n), each row [p, v, a, Re z_1, Im z_1, Re w_1, Im w_1, ...].
         gain: shape (k, n).
         turns: :func:`turn_factors` of the bank over ``dt``, shape (m, 2).
+        coupling: how fast the first sections drive the second, 1/s.
         y: measurement, shape (k,).
         dt: seconds since the last update.
         periods: ``dt`` over the nominal period.
@@ -42,12 +45,14 @@ def observe(state: Array, gain: Array, turns: Array, y: Array, dt: float, period
         predicted = x[0]
         share = K[0]
         for i in range(turns.shape[0]):
-            j = 3 + 2 * i
-            s = turns[i, 0] * x[j] + turns[i, 1] * x[j + 1]
-            x[j + 1] = turns[i, 0] * x[j + 1] - turns[i, 1] * x[j]
-            x[j] = s
-            predicted += s
-            share += K[j]
+            j = 3 + 4 * i
+            c, s = turns[i, 0], turns[i, 1]
+            re = x[j + 2] + coupling * dt * x[j]
+            im = x[j + 3] + coupling * dt * x[j + 1]
+            x[j], x[j + 1] = c * x[j] + s * x[j + 1], c * x[j + 1] - s * x[j]
+            x[j + 2], x[j + 3] = c * re + s * im, c * im - s * re
+            predicted += x[j + 2]
+            share += K[j + 2]
         innovation = y[axis] - predicted
         if periods != 1.0:
             innovation *= (1.0 - (1.0 - share) ** periods) / share
@@ -87,6 +92,7 @@ def advance(
     tones: Array,
     energy: Array,
     bank_turns: Array,
+    coupling: float,
     bin_turns: Array,
     y: Array,
     dt: float,
@@ -97,10 +103,10 @@ def advance(
 ) -> None:
     """One sample through everything: the sliding observer, its static shadow, and the spectrum it hears.
 
-    The output turns to the measurement itself when the tracker finds motion of 3 to 6 Hz: blending outputs
-    keeps every observer stable, which blending gains would not. The shadow keeps the wide gain. What it does
-    not believe to be voluntary, ``y - p_shadow``, feeds the spectrum; so the tracker never listens to its own
-    decisions.
+    The output turns to the measurement itself where the tracker finds that the filter would raise more than
+    it removes: blending outputs keeps every observer stable, which blending gains would not. The shadow keeps
+    the wide gain. What it does not believe to be voluntary, ``y - p_shadow``, feeds the spectrum; so the
+    tracker never listens to its own decisions.
 
     Args:
         state: the observer, (k, n).
@@ -113,6 +119,7 @@ def advance(
         tones: (k, b, 2).
         energy: (k, b).
         bank_turns: over ``dt``, (m, 2).
+        coupling: see :func:`observe`.
         bin_turns: over ``dt``, (b, 2).
         y: measurement, (k,).
         dt: s.
@@ -125,13 +132,13 @@ def advance(
     if age < starting.shape[0]:
         for axis in range(axes):
             gain[axis] = starting[age]
-        observe(state, gain, bank_turns, y, dt, periods)
-        observe(shadow, gain, bank_turns, y, dt, periods)
+        observe(state, gain, bank_turns, coupling, y, dt, periods)
+        observe(shadow, gain, bank_turns, coupling, y, dt, periods)
     else:
         if age == starting.shape[0]:
             gain[:] = wide
-        observe(state, gain, bank_turns, y, dt, periods)
-        observe(shadow, wide, bank_turns, y, dt, periods)
+        observe(state, gain, bank_turns, coupling, y, dt, periods)
+        observe(shadow, wide, bank_turns, coupling, y, dt, periods)
     admit = -np.expm1(-rates[0] * dt)
     forget = -np.expm1(-rates[1] * dt)
     slide = -np.expm1(-rates[2] * dt)

@@ -11,15 +11,14 @@ from teleop.tremor.contract import Array
 from teleop.tremor.kalman_bank.design import HandModel, response, starting_gains, steady_gain
 from teleop.tremor.spec import KalmanBankSpec
 
-BANK_HZ = (5.0, 17.0, 1.0 / 3.0)
-"""First, last and spacing of the oscillators. Finer than 1/3 Hz gains under half a micrometre and doubles the
-work; at 1/2 Hz the tremor of 7 Hz keeps 3 % more of its rms."""
+BANK_HZ = (5.0, 17.0, 0.6)
+"""First, last and spacing of the resonances: closer than one is wide, so that no frequency falls between."""
 
-DAMPING = 0.008
-"""Damping ratio of the oscillators: a line of 0.16 Hz half width at 10 Hz, so that neighbours just meet."""
+WIDTH_HZ = 0.75
+"""Width of one section: about as long as a burst of tremor keeps its phase."""
 
-LINE_WIDTH_HZ = 0.3
-"""Standard deviation of a tremor peak's weight in the bank: wander, and the tracker's error."""
+PEAK_HALF_WIDTH_HZ = 0.6
+"""How far a peak's weight in the bank reaches: its width, its wander, and the tracker's error."""
 
 MAIN_HZ = (6.0, 15.0, 0.5)
 """Grid of the main peak's frequency."""
@@ -30,18 +29,10 @@ OFFSET_HZ = (1.0, 3.0, 0.5)
 SECOND_POWER = 0.25
 """Power of the second peak over that of the main one."""
 
-FLAT_SHARE = 0.10
+FLAT_SHARE = 0.06
 """Share of the tremor's power spread over ``FLAT_BAND_HZ``, for what is not in a peak."""
 
 FLAT_BAND_HZ = (6.4, 13.6)
-FLOOR_SHARE = 0.01
-"""Share spread over the whole bank, so that no oscillator ever has a gain of nothing."""
-
-FULL_JERK_HZ = 9.0
-LOW_JERK_POWER = 1.2
-"""Below ``FULL_JERK_HZ`` the voluntary jerk density falls with this power of the main peak: a tremor
-that is closer to intent needs a bolder gain, and there is delay to spare."""
-
 START_SECONDS = 1.0
 """How long the starting gains last: about what the bank needs to know the tremor's phase."""
 
@@ -81,12 +72,11 @@ class GainTable:
 def gain_table(spec: KalmanBankSpec, rate_hz: float) -> GainTable:
     """Solve the Riccati equation for every cell; about a second, remembered for the process."""
     bank = grid(*BANK_HZ)
-    model = HandModel(1.0 / rate_hz, tuple(bank.tolist()), DAMPING)
+    model = HandModel(1.0 / rate_hz, tuple(bank.tolist()), WIDTH_HZ)
     tremor, noise, jerk = spec.tremor_rms_m**2, spec.noise_rms_m**2, spec.jerk_density_m2_s5
 
     def gain(*peaks: tuple[float, float]) -> Array:
-        bold = jerk * min(1.0, (peaks[0][0] / FULL_JERK_HZ) ** LOW_JERK_POWER)
-        return steady_gain(model, bold, tremor * tremor_shape(bank, peaks), noise)
+        return steady_gain(model, jerk, tremor * tremor_shape(bank, peaks), noise)
 
     main, offset = grid(*MAIN_HZ), grid(*OFFSET_HZ)
     both = np.concatenate([offset, -offset])
@@ -115,7 +105,7 @@ def grid(first: float, last: float, step: float) -> Array:
 
 
 def tremor_shape(bank_hz: Array, peaks: tuple[tuple[float, float], ...]) -> Array:
-    """Share of the tremor's power on each oscillator, shape (m,), summing to 1.
+    """Share of the tremor's power on each resonance, shape (m,), summing to 1.
 
     Args:
         bank_hz: shape (m,).
@@ -123,18 +113,13 @@ def tremor_shape(bank_hz: Array, peaks: tuple[tuple[float, float], ...]) -> Arra
     """
     lines = np.zeros(bank_hz.size)
     for frequency, power in peaks:
-        line = np.exp(-0.5 * ((bank_hz - frequency) / LINE_WIDTH_HZ) ** 2)
-        # A peak beyond the bank still counts, at the bank's end.
-        total = float(line.sum())
-        lines += power * (line / total if total > 1e-3 else bank_hz == bank_hz[np.argmax(line)])
+        line = (1.0 + ((bank_hz - frequency) / PEAK_HALF_WIDTH_HZ) ** 2) ** -2.0
+        lines += power * line / line.sum()
     flat = ((bank_hz >= FLAT_BAND_HZ[0]) & (bank_hz <= FLAT_BAND_HZ[1])).astype(np.float64)
-    peaked = 1.0 - FLAT_SHARE - FLOOR_SHARE
-    return np.asarray(
-        peaked * lines / lines.sum() + FLAT_SHARE * flat / flat.sum() + FLOOR_SHARE / bank_hz.size
-    )
+    return np.asarray((1.0 - FLAT_SHARE) * lines / lines.sum() + FLAT_SHARE * flat / flat.sum())
 
 
 def wide_shape(bank_hz: Array) -> Array:
-    """Share of the power on each oscillator while nothing is known: 6 to 14 Hz alike, a tenth beyond."""
+    """Share of the power on each resonance while nothing is known: 6 to 14 Hz alike, a tenth beyond."""
     shape = np.where((bank_hz >= 6.0) & (bank_hz <= 14.0), 1.0, 0.1)
     return np.asarray(shape / shape.sum())

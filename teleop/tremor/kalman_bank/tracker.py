@@ -1,4 +1,4 @@
-"""Reads the spectrum: where the tremor's peaks are, and whether something moves at 3 to 6 Hz.
+"""Reads the spectrum: where the tremor's peaks are, and whether the filter does more good than harm.
 
 The bins of a leaky Fourier transform (:func:`teleop.tremor.kalman_bank.kernel.listen`) hear what the static
 observer does not believe to be voluntary. The strongest bin is the main peak, the strongest local maximum one
@@ -16,7 +16,7 @@ from teleop.compiled import kernel
 from teleop.tremor.contract import Array
 from teleop.tremor.kalman_bank.table import GainTable, grid
 
-BINS_HZ = (3.0, 17.5, 0.25)
+BINS_HZ = (3.0, 30.0, 0.25)
 """First, last and spacing of the bins."""
 
 BIN_HALF_WIDTH_HZ = 0.25
@@ -24,12 +24,18 @@ ENERGY_TIME_S = 1.0
 SLIDE_TIME_S = 0.2
 """Time constants of the energy's smoothing and of the gain's sliding."""
 
-LOW_BAND_HZ = (3.0, 5.3)
 TREMOR_BAND_HZ = (6.0, 15.5)
-FALLBACK_RATIO = (1.0, 4.0)
-"""Energy of the low band over that of the tremor band: at the first value the filter begins to let the hand
-through, at the second it does. Tremor of 6 Hz and above reads below 0.3, of 5.5 Hz 0.9, of 5 Hz 2.2, of 4 Hz
-5; a quick hand without tremor reads above 10."""
+LOW_BAND_HZ = (3.0, 5.3)
+HIGH_BAND_HZ = (18.0, 30.0)
+HIGH_GAIN = 20.0
+"""About what the filter multiplies the power of the high band by (13 dB); the low band by 3 at most."""
+
+HARM_RATIO = (2.0, 6.0)
+"""Harm is the energy of the low band plus ``HIGH_GAIN`` times that of the high band, over that of the tremor
+band. At the first value the filter begins to let the measurement through, at the second it does: no causal
+filter takes from one band without adding to another, and where what it adds outweighs what it takes, it steps
+aside. Tremor of 6 Hz and above reads below 0.3, of 5.5 Hz 0.9, of 5 Hz 2, of 4 Hz 5; a quick hand without
+tremor reads above 12."""
 
 SECOND_RATIO = (0.08, 0.20)
 """Height of the second peak over the main one: where it begins to count, and where it counts fully. The skirt
@@ -43,7 +49,7 @@ JUMP_HZ = 0.8
 """A second peak that moves further at once is a new one: the old one fades out first."""
 
 READING = 4
-"""What is read of an axis: main peak (Hz), second peak (Hz), height ratio, low-band ratio."""
+"""What is read of an axis: main peak (Hz), second peak (Hz), height ratio, harm."""
 
 FOLLOWED = 3
 """What is followed: main peak (Hz), offset of the second (Hz), its share (0 to 1)."""
@@ -54,21 +60,23 @@ def bins_hz() -> Array:
     return grid(*BINS_HZ)
 
 
-def low_weights(table: GainTable) -> Array:
-    """Weight of each bin's energy that undoes what the static observer already took, shape (b,)."""
-    return np.asarray(np.abs(1.0 - table.response(table.wide, bins_hz())) ** -2.0)
+def weights(table: GainTable) -> Array:
+    """Weight of each bin's energy, (b,): undoes what the static observer took; more in the high band."""
+    bins = bins_hz()
+    undone = np.abs(1.0 - table.response(table.wide, bins)) ** -2.0
+    return np.asarray(np.where(bins >= HIGH_BAND_HZ[0], HIGH_GAIN, 1.0) * undone)
 
 
 @kernel
 def read_spectrum(energy: Array, bins: Array, weight: Array, reading: Array) -> None:
-    """Find the peaks and the low-band ratio of every axis.
+    """Find the peaks and the harm of every axis.
 
     Args:
         energy: shape (k, b).
         bins: Hz, shape (b,), evenly spaced.
-        weight: :func:`low_weights`, shape (b,).
-        reading: receives main peak, second peak (Hz), their ratio, and the low-band ratio; (k, 4). A silent
-            axis has main peak 0.
+        weight: :func:`weights`, shape (b,).
+        reading: receives main peak, second peak (Hz), their ratio, and the harm; (k, 4). A silent axis has
+            main peak 0.
     """
     axes, count = energy.shape
     mean = np.zeros(count)
@@ -76,19 +84,19 @@ def read_spectrum(energy: Array, bins: Array, weight: Array, reading: Array) -> 
         mean += energy[axis] / axes
     heard = np.empty(count)
     for axis in range(axes):
-        low = 0.0
-        high = 0.0
+        harm = 0.0
+        good = 0.0
         main = 0
         for i in range(count):
             heard[i] = energy[axis, i] + POOL * mean[i]
-            if bins[i] >= LOW_BAND_HZ[0] and bins[i] <= LOW_BAND_HZ[1]:
-                low += weight[i] * energy[axis, i]
+            if bins[i] <= LOW_BAND_HZ[1] or bins[i] >= HIGH_BAND_HZ[0]:
+                harm += weight[i] * energy[axis, i]
             if bins[i] >= TREMOR_BAND_HZ[0] and bins[i] <= TREMOR_BAND_HZ[1]:
-                high += weight[i] * energy[axis, i]
+                good += weight[i] * energy[axis, i]
                 if main == 0 or heard[i] > heard[main]:
                     main = i
         reading[axis] = 0.0
-        if not (heard[main] > 0.0 and high > 0.0):
+        if not (heard[main] > 0.0 and good > 0.0):
             continue
         bend = heard[main - 1] - 2.0 * heard[main] + heard[main + 1]
         offset = 0.5 * (heard[main - 1] - heard[main + 1]) / bend if bend < 0.0 else 0.0
@@ -104,7 +112,7 @@ def read_spectrum(energy: Array, bins: Array, weight: Array, reading: Array) -> 
         reading[axis, 0] = peak
         reading[axis, 1] = bins[second] if second >= 0 else peak
         reading[axis, 2] = heard[second] / heard[main] if second >= 0 else 0.0
-        reading[axis, 3] = low / high
+        reading[axis, 3] = harm / good
 
 
 @kernel
@@ -141,7 +149,7 @@ def follow(reading: Array, share: float, followed: Array, timid: Array) -> None:
         now[2] += share * (two - now[2])
         timid[axis] = 0.0
         if reading[axis, 3] > 0.0:
-            timid[axis] = ramp(np.log(reading[axis, 3]), np.log(FALLBACK_RATIO[0]), np.log(FALLBACK_RATIO[1]))
+            timid[axis] = ramp(np.log(reading[axis, 3]), np.log(HARM_RATIO[0]), np.log(HARM_RATIO[1]))
 
 
 @kernel
