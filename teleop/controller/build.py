@@ -27,6 +27,7 @@ from teleop.controller.requests import RequestDesk
 from teleop.haptics.device import DeviceSpec
 from teleop.haptics.feel import Feel
 from teleop.haptics.free import FreeTracker
+from teleop.haptics.planes import PLANES_AHEAD_M
 from teleop.mapping import ClutchedMapping
 from teleop.safety.round_trip import RoundTrip
 from teleop.tremor import make_pose_filter
@@ -83,7 +84,11 @@ def build_controller(session: Session, sender: bytes, config: Mapping[str, Any] 
         HapticsError: a hand is to feel what its device cannot render stably.
         ModelError: an arm cannot be built.
     """
-    scene = Scene(spec.build(Workshop(folder)) for spec, folder in session.fixtures)
+    felt = any(pair.haptics.enabled and pair.haptics.planes for pair in session.spec.pairs)
+    scene = Scene(
+        (spec.build(Workshop(folder)) for spec, folder in session.fixtures),
+        look_m=PLANES_AHEAD_M if felt else 0.0,
+    )
     gate = Gate(scene, PERIOD_S)
     pairs = [
         build_pair(spec, arm, sender, scene, gate, device)

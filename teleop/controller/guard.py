@@ -10,6 +10,7 @@ from fixtures.gate import Certificate, Gate
 from fixtures.rows import SceneRows
 from fixtures.scene import Scene
 from kinematics.arm import ArmModel, ArmState
+from teleop.haptics.planes import Near
 
 Array = npt.NDArray[np.float64]
 
@@ -78,6 +79,17 @@ class Guard:
     def forget_guides(self) -> None:
         """Following starts anew."""
         self.scene.forget_guides(self.name)
+
+    def near(self, most: int) -> Near:
+        """Distances known since the last :meth:`rows`, the nearest ``most`` of those that are exact."""
+        memory = self.scene.memory(self.name)
+        owner, ball = np.nonzero(memory.near)
+        clearance = memory.bank.sample.clearance[owner, ball]
+        if len(owner) > most:
+            nearest = np.argpartition(clearance, most)[:most]
+            owner, ball, clearance = owner[nearest], ball[nearest], clearance[nearest]
+        gradient = memory.bank.sample.gradient[owner, ball]
+        return Near(owner, clearance, np.einsum("ki,kij->kj", gradient, self.view.jacobians[ball]))
 
     def rest(self) -> None:
         """The arm is where it was measured and is not being commanded; the model must be there."""

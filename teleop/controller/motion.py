@@ -25,12 +25,14 @@ from kinematics.rows import RowSet
 from teleop.controller.guard import Guard
 from teleop.controller.guided import GuidedPose
 from teleop.haptics.free import FreeTracker
+from teleop.haptics.planes import CANDIDATES, PlaneMaker
 from teleop.wire.messages import LedgerLine
 
 Array = npt.NDArray[np.float64]
 
 # Less than this of a tick's motion is rounding, not an act worth a line in the ledger.
 _NOTABLE_M = 1e-9
+_WHOLE = np.eye(6)
 # What the gate tries between the stop, which it certified a tick ago, and the step that was asked for.
 _FRACTIONS = (1.0, 0.5, 0.25)
 
@@ -45,6 +47,7 @@ class Motion:
         asked_m: tip motion asked for in this tick, m.
         sent_m: tip motion sent in this tick, m.
         ledger: who took how much of it away in this tick.
+        p_before: where the tip was commanded to be a tick ago, shape (3,), m.
         solved: what the inverse kinematics decided in this tick and under which rows; None while stopping.
         unsafe: name of a fixture that closes in on an arm that can do nothing about it; else empty.
     """
@@ -80,6 +83,7 @@ class Motion:
         self._rcm = SoftwareRcm(arm.n, period_s) if software else None
         self._rcm_stop = RcmStop(arm, period_s) if software else None
         self.solved: tuple[IKResult, SceneRows | None] | None = None
+        self.p_before = np.zeros(3)
         self._clear()
         self._place()
 
@@ -101,6 +105,11 @@ class Motion:
     def p_world_tip(self) -> Array:
         """Commanded position of the tip, shape (3,), m; overwritten by the next step."""
         return self._state.T_world_tip[:3, 3]
+
+    @property
+    def fixture_names(self) -> tuple[str, ...]:
+        """Names of the scene's fixtures, in its order."""
+        return self._guard.scene.names
 
     @property
     def at_rest(self) -> bool:
@@ -173,7 +182,7 @@ class Motion:
         result = self._solve(error, feedforward, rows)
         self._note(result, rows)
         self.solved = (result, rows)
-        before = self.p_world_tip.tolist()
+        self.p_before[:] = self.p_world_tip
         sent = self._gated(self._on_trocar(result.v))
         if self._free is not None:
             if self._rcm is not None:
@@ -189,7 +198,7 @@ class Motion:
                 result=result,
             )
         self._commit(sent)
-        self.sent_m = math.dist(self.p_world_tip.tolist(), before)
+        self.sent_m = math.dist(self.p_world_tip.tolist(), self.p_before.tolist())
 
     def push(self, out: Array) -> Array:
         """How far the clamp keeps the tip from where it would be if nothing held it, (6,), world [m, rad]."""
@@ -200,6 +209,29 @@ class Motion:
             self._p_desired, self._quat_desired, self.p_world_tip, self.quat_world_tip_xyzw
         )
         return self._free.push(error, out)
+
+    def planes(self, maker: PlaneMaker, *, R_wm: Array, scale: float, p_hand: Array) -> None:
+        """Let ``maker`` find the planes of this tick; see :mod:`teleop.haptics.planes`."""
+        maker.clear()
+        if self.solved is None or self._guard.empty:
+            return
+        result, rows = self.solved
+        fixtures = self._guard.scene.fixtures
+        pressing = []
+        if rows is not None:
+            for row, shift in zip(result.active.tolist(), result.active_shift, strict=True):
+                if row < len(rows.b) and not fixtures[rows.owner[row]].guards:
+                    pressing.append((int(rows.owner[row]), shift[:3]))
+        maker.make(
+            self._guard.near(CANDIDATES),
+            pressing,
+            jacobian=self._state.jacobian,
+            hold=_WHOLE if self._rcm is None else self._rcm.task.P,
+            R_wm=R_wm,
+            scale=scale,
+            p_hand=p_hand,
+            apart=self.p_before - self._p_desired,
+        )
 
     def guidance(self, p_world: Array, quat_world_xyzw: Array) -> Array:
         """How far guidance moved the pose that was asked for in this tick, (6,), world [m, rad]."""

@@ -203,6 +203,10 @@ class Pair:
             v_hand=self.hand.velocity,
             guide=self.motion.guidance(mapping.p_world, mapping.quat_world_xyzw),
         )
+        if feel.planes is not None:
+            self.motion.planes(
+                feel.planes, R_wm=mapping.R_world_master, scale=mapping.scale, p_hand=self.hand.p
+            )
 
     def _stream(self, operating: OperatingMachine) -> bool:
         """Whether commands go out in this tick; where they do not, the command follows the measured arm."""
@@ -248,6 +252,8 @@ class Pair:
             tracking_error_m=self.motion.behind(self.link.q) if streaming else 0.0,
             force_n=self.feel.force.copy(),
             torque_nm=self.feel.torque.copy(),
+            beside_n=self.feel.beside(self.hand.p),
+            planes=self.feel.constraint_planes(motion.fixture_names),
         )
 
     def committed(self, outputs: PairOutputs) -> None:

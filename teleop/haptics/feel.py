@@ -26,19 +26,24 @@ Between ticks the force changes by at most `slew`. Where it is not safe to rende
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from teleop.compiled import kernel
 from teleop.haptics.device import DeviceSpec
+from teleop.haptics.planes import PlaneMaker
 from teleop.haptics.spec import HapticsSpec
 from teleop.haptics.stability import Springs, springs
+from teleop.wire.messages import ConstraintPlane
 
 Array = npt.NDArray[np.float64]
 
 _DAMPED_FROM_M = 2e-4
 """Depth at which the damper is fully there, so that touching does not switch it on at once, m."""
+PLANES_WITHIN = 0.25
+"""Planes nearer than this part of the device's reach are sent."""
 _SLEW_S = 0.010
 """Full force from nothing, unless the profile says otherwise, s."""
 
@@ -143,6 +148,7 @@ class Feel:
         torque: sent last, shape (3,), N m, master's frame. Read only.
         clamp_force: the part of the clamp before limits, shape (3,), N.
         guide_force: the part of guidance before limits, shape (3,), N.
+        planes: the planes of this tick; None where none are sent.
         push: commanded less free tool, shape (6,), world [m, rad].
     """
 
@@ -163,6 +169,9 @@ class Feel:
         self.force, self.torque = np.zeros(3), np.zeros(3)
         self.clamp_force, self.guide_force = np.zeros(3), np.zeros(3)
         self.push = np.zeros(6)
+        reach_m = PLANES_WITHIN * device.reach_m
+        wanted = spec.enabled and spec.planes
+        self.planes = PlaneMaker(self.springs.planes, reach_m) if wanted else None
         self._target, self._twist = np.zeros(3), np.zeros(3)
         self._none = np.zeros(3)
 
@@ -211,10 +220,20 @@ class Feel:
         approach(self.force, self._target, self._step_n)
         approach(self.torque, self._twist, self._step_nm)
 
+    def beside(self, p_hand: Array) -> Array:
+        """The part of :attr:`force` that no plane stands for, shape (3,), N; ``p_hand`` (3,) m."""
+        return self.force.copy() if self.planes is None else self.planes.beside(self.force, p_hand)
+
+    def constraint_planes(self, names: Sequence[str]) -> list[ConstraintPlane]:
+        """The planes for the wire; ``names`` are those of the scene's fixtures."""
+        return [] if self.planes is None else self.planes.planes(names)
+
     def release(self) -> None:
         """A tick in which nothing may be felt: stale data, clutch, hold, fault. Fades to exact zero."""
         self.push[:] = 0.0
         self.clamp_force[:] = 0.0
         self.guide_force[:] = 0.0
+        if self.planes is not None:
+            self.planes.clear()
         approach(self.force, self._none, self._release_n)
         approach(self.torque, self._none, self._release_nm)

@@ -19,6 +19,7 @@ from teleop.controller.types import ControllerInputs, ControllerOutputs, PairInp
 from teleop.drivers.sim.arm import SimArm
 from teleop.drivers.sim.spec import SimArmSpec
 from teleop.haptics.device import DeviceSpec
+from teleop.haptics.planes import PLANES_AHEAD_M
 from teleop.mapping import MappingSpec
 from teleop.wire.messages import MeasuredCp, MeasuredJs, Reply, Request, ServoJp, Signal
 
@@ -68,7 +69,7 @@ class Rig:
                 "haptics": haptics or {},
             }
         )
-        self.scene = Scene()
+        self.scene = Scene(look_m=PLANES_AHEAD_M)
         device: DeviceSpec = validate(
             DeviceSpec, read_toml(find_profile("devices", spec.haptics.device, Path())), "device"
         )

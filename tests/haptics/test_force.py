@@ -180,7 +180,7 @@ def test_free_motion_is_free_even_where_the_arm_cannot_keep_up() -> None:
         behind = max(behind, float(np.linalg.norm(out.p_desired_world - out.T_world_tip[:3, 3])))
         worst = max(worst, float(np.linalg.norm(out.force_n)))
     print(f"the tool was {1e3 * behind:.2f} mm behind; the hand felt {worst:.2e} N")
-    assert behind > 1e-3, "the arm kept up: the test says nothing"
+    assert behind > 1e-4, "the arm kept up: the test says nothing"
     assert worst == 0.0
 
 
