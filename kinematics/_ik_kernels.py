@@ -61,38 +61,69 @@ class Gains(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Buffers of one arm, overwritten by every tick. ``y`` are joint speeds as parts of full speed."""
+    """What a tick works on, overwritten by every tick. ``y`` are joint speeds as parts of full speed."""
 
     stop: Array  # (n,) velocity of the stop step
     lo: Array  # (n,) box of v
     hi: Array
     lo_wanted: Array  # (n,) the box that is tried first
     hi_wanted: Array
-    lo_reason: Codes  # (n,)
-    hi_reason: Codes
-    rows: Array  # (m, n) P J
     target: Array  # (n,) y that follows the tip, speed limits kept
     reach: Array  # (n,) as far towards it as the accelerations allow
-    hessian: Array  # (n, n)
     linear: Array  # (n,)
+    hessian: Array  # (n, n)
+    rows: Array  # (m, n) P J
+    lo_reason: Codes  # (n,)
+    hi_reason: Codes
 
-    @classmethod
-    def of(cls, n: int, m: int) -> Workspace:
-        """Allocate for ``n`` joints and ``m`` task rows."""
-        return cls(
-            stop=np.zeros(n),
-            lo=np.zeros(n),
-            hi=np.zeros(n),
-            lo_wanted=np.zeros(n),
-            hi_wanted=np.zeros(n),
-            lo_reason=np.zeros(n, np.int8),
-            hi_reason=np.zeros(n, np.int8),
-            rows=np.zeros((m, n)),
-            target=np.zeros(n),
-            reach=np.zeros(n),
-            hessian=np.zeros((n, n)),
-            linear=np.zeros(n),
-        )
+
+N_LIMITS, N_GAINS, N_VECTORS = 4, 6, 8
+"""Limits, gains, and the vectors that `Workspace` begins with."""
+
+
+def memory(limits: Limits, gains: Gains, n: int, m: int) -> tuple[Array, Codes]:
+    """One block for limits, gains and workspace of ``n`` joints and ``m`` task rows, and one for the codes.
+
+    A compiled call pays for each array it is given, more than for many a loop over six joints.
+    """
+    block = np.zeros(N_LIMITS * n + N_GAINS + N_VECTORS * n + n * n + m * n)
+    block[: N_LIMITS * n] = np.concatenate(limits)
+    block[N_LIMITS * n : N_LIMITS * n + N_GAINS] = gains
+    return block, np.zeros(2 * n, np.int8)
+
+
+@kernel
+def limits_in(block: Array, n: int) -> Limits:
+    """The limits in a block of `memory`."""
+    return Limits(block[:n], block[n : 2 * n], block[2 * n : 3 * n], block[3 * n : 4 * n])
+
+
+@kernel
+def gains_in(block: Array, n: int) -> Gains:
+    """The gains in a block of `memory`."""
+    g = block[N_LIMITS * n :]
+    return Gains(g[0], g[1], g[2], g[3], g[4], g[5])
+
+
+@kernel
+def workspace_in(block: Array, codes: Codes, n: int, m: int) -> Workspace:
+    """The workspace in the blocks of `memory`."""
+    w = block[N_LIMITS * n + N_GAINS :]
+    square = w[N_VECTORS * n :]
+    return Workspace(
+        w[:n],
+        w[n : 2 * n],
+        w[2 * n : 3 * n],
+        w[3 * n : 4 * n],
+        w[4 * n : 5 * n],
+        w[5 * n : 6 * n],
+        w[6 * n : 7 * n],
+        w[7 * n : 8 * n],
+        square[: n * n].reshape(n, n),
+        square[n * n : n * n + m * n].reshape(m, n),
+        codes[:n],
+        codes[n : 2 * n],
+    )
 
 
 class RowBuffers(NamedTuple):
@@ -159,7 +190,7 @@ def _objective(
     H = work.hessian
     null = (_NULL_WEIGHT * s0) ** 2
     for r in range(n):
-        for c in range(n):
+        for c in range(r + 1):
             total = null if r == c else 0.0
             for k in range(m):
                 per = (weight[k] * scale[k]) ** 2 * arm.qd_max[r] * arm.qd_max[c]
@@ -167,7 +198,7 @@ def _objective(
             for i in range(m):
                 if sigma[i] < s0:
                     total += (s0 * s0 - sigma[i] * sigma[i]) * right[i, r] * right[i, c]
-            H[r, c] = total
+            H[r, c] = H[c, r] = total
     for r in range(n):
         total = 0.0
         for c in range(n):
@@ -192,26 +223,33 @@ def prepare(
     use_stop: bool,
     A: Array,
     b: Array,
-    arm: Limits,
     period: float,
-    gains: Gains,
-    work: Workspace,
-    buffers: RowBuffers,
+    block: Array,
+    codes: Codes,
+    scaled: Array,
+    bound: Array,
+    norm: Array,
+    given: Index,
+    lower: Array,
+    upper: Array,
     lost: Array,
     joint_active: Codes,
 ) -> tuple[int, int, float]:
     """Check the inputs, find the wanted motion and set up the QP.
 
+    ``block`` and ``codes`` are of `memory`; ``scaled`` to ``upper`` are the `RowBuffers`.
+
     Returns:
         ``INVALID`` (only ``work.stop`` is usable), ``REACHED`` (``work.reach`` meets everything) or ``QP``;
         the number of rows kept; the smallest singular value [m/s].
     """
+    n, m = q.shape[0], error.shape[0]
+    arm, gains, work = limits_in(block, n), gains_in(block, n), workspace_in(block, codes, n, m)
     _safe_stop(v_prev, arm, period, use_stop, work.stop)
     usable = _finite(q) and _finite(v_prev) and _finite(jacobian) and _finite(task) and _finite(error)
     usable = usable and _finite(feedforward) and _finite(posture) and _rows_usable(A, b)
     if not usable:
         return INVALID, 0, 0.0
-    n, m = q.shape[0], error.shape[0]
     velocity_box(
         q,
         v_prev,
@@ -269,72 +307,84 @@ def prepare(
     # A huge input can overflow on the way; that is no number to act on either.
     if not (_finite(work.target) and _finite(work.reach)):
         return INVALID, 0, 0.0
-    kept = scale_rows(A, b, arm.qd_max, period, buffers.scaled, buffers.bound, buffers.norm, buffers.given)
+    kept = scale_rows(A, b, arm.qd_max, period, scaled, bound, norm, given)
     inside = True
     for j in range(n):
         reach = work.reach[j] * arm.qd_max[j]
         slop = 1e-12 * arm.qd_max[j]
         inside = inside and work.lo_wanted[j] - slop <= reach <= work.hi_wanted[j] + slop
-    if inside and meets(buffers.scaled, buffers.bound, kept, work.reach):
+    if inside and meets(scaled, bound, kept, work.reach):
         for k in range(m):
             moved = 0.0
             for j in range(n):
                 moved += work.rows[k, j] * (work.target[j] - work.reach[j]) * arm.qd_max[j]
             lost[ACCELERATION_LIMIT, k] = moved * period
         return REACHED, kept, smallest
-    kept = keep_reachable(
-        buffers.scaled, buffers.bound, buffers.norm, buffers.given, kept, work.lo, work.hi, arm.qd_max
-    )
+    kept = keep_reachable(scaled, bound, norm, given, kept, work.lo, work.hi, arm.qd_max)
     for j in range(n):
         if joint_active[j] == ACCELERATION:
             joint_active[j] = 0  # the QP aims at the target itself and will say what stops it
-        buffers.lower[j] = work.lo_wanted[j] / arm.qd_max[j]
-        buffers.upper[j] = work.hi_wanted[j] / arm.qd_max[j]
+        lower[j] = work.lo_wanted[j] / arm.qd_max[j]
+        upper[j] = work.hi_wanted[j] / arm.qd_max[j]
     for i in range(kept):
-        buffers.lower[n + i] = buffers.bound[i]
+        lower[n + i] = bound[i]
     _objective(right, sigma, weight, scale, arm, gains.singular_m_s, work)
     return QP, kept, smallest
 
 
 @kernel
-def attribute(
+def _cholesky(H: Array) -> Array:
+    """Lower ``L (n, n)`` with ``L Lᵀ = H``; `_objective` bounds the eigenvalues of ``H`` from below."""
+    n = H.shape[0]
+    L = np.zeros((n, n))
+    for r in range(n):
+        for c in range(r + 1):
+            total = H[r, c]
+            for k in range(c):
+                total -= L[r, k] * L[c, k]
+            L[r, c] = math.sqrt(max(total, 1e-300)) if r == c else total / L[c, c]
+    return L
+
+
+@kernel
+def _attribute(
     duals: Array,
     kept: int,
-    arm: Limits,
     period: float,
+    arm: Limits,
     work: Workspace,
-    buffers: RowBuffers,
+    scaled: Array,
+    given: Index,
     lost: Array,
     joint_active: Codes,
-) -> tuple[Index, Array]:
+    active: Index,
+    shift: Array,
+) -> int:
     """Divide the motion that the QP took away among the bounds and rows that took it.
 
     Exact by the optimality condition ``y - y* = -H⁻¹ Σ lambda_i a_i``.
 
     Returns:
-        Indices of the given rows with a multiplier, and the task motion each one caused [row units per tick].
+        How many given rows have a multiplier. ``active`` receives their indices, ``shift`` the task motion
+        each one caused [row units per tick].
     """
     m, n = work.rows.shape
-    count = 0
-    for i in range(kept):
-        if duals[n + i] != 0.0:
-            count += 1
-    inverse = np.linalg.inv(work.hessian)
-    active = np.empty(count, np.int64)
-    shift = np.zeros((count, m))
-    step = np.empty(n)
+    factor = _cholesky(work.hessian)
     at = 0
+    step = np.empty(n)
     for i in range(n + kept):
         if duals[i] == 0.0:
             continue
-        for r in range(n):
-            total = 0.0
-            if i < n:
-                total = inverse[r, i]
-            else:
-                for c in range(n):
-                    total += inverse[r, c] * buffers.scaled[i - n, c]
-            step[r] = -duals[i] * total * arm.qd_max[r] * period
+        for r in range(n):  # factor factorᵀ step = a_i
+            total = scaled[i - n, r] if i >= n else (1.0 if r == i else 0.0)
+            for c in range(r):
+                total -= factor[r, c] * step[c]
+            step[r] = total / factor[r, r]
+        for r in range(n - 1, -1, -1):
+            total = step[r]
+            for c in range(r + 1, n):
+                total -= factor[c, r] * step[c]
+            step[r] = total / factor[r, r]
         stage = ROWS
         if i < n:
             reason = work.lo_reason[i] if duals[i] < 0.0 else work.hi_reason[i]
@@ -345,50 +395,65 @@ def attribute(
             elif reason == ACCELERATION:
                 stage = ACCELERATION_LIMIT
         else:
-            active[at] = buffers.given[i - n]
+            active[at] = given[i - n]
         for k in range(m):
             moved = 0.0
             for r in range(n):
-                moved += work.rows[k, r] * step[r]
+                moved -= work.rows[k, r] * duals[i] * step[r] * arm.qd_max[r] * period
             lost[stage, k] -= moved
             if i >= n:
                 shift[at, k] = moved
-        if i >= n:
-            at += 1
-    return active, shift
+        at += i >= n
+    return at
 
 
 @kernel
 def finish(
     y: Array,
+    duals: Array,
+    kept: int,
     code: int,
     solved: bool,
     q: Array,
     A: Array,
     b: Array,
-    arm: Limits,
     period: float,
-    work: Workspace,
+    block: Array,
+    codes: Codes,
+    scaled: Array,
+    given: Index,
     v: Array,
     slack: Array,
     lost: Array,
-) -> tuple[bool, int]:
-    """Write the velocity to send and how far each row is from being met.
+    joint_active: Codes,
+    active: Index,
+    shift: Array,
+) -> tuple[int, bool, int]:
+    """Write the velocity to send, who took motion away, and how far each row is from being met.
 
     The solver's rounding is cut to the box, and the stop after the step is kept inside the joint ranges.
-    Without a solution (``solved`` false) ``v`` is the stop.
+    Without a solution (``solved`` false) ``v`` is the stop. ``y`` is read only where a QP was solved, and
+    ``duals`` with it.
 
     Returns:
-        Whether any limiter but the catching up took a notable part of the motion; how many rows are not met.
+        How many rows are active, see `_attribute`; whether any limiter but the catching up took a notable
+        part of the motion; how many rows are not met.
     """
-    m, n = work.rows.shape
+    m, n = lost.shape[1], q.shape[0]
+    arm, work = limits_in(block, n), workspace_in(block, codes, n, m)
+    count = 0
+    if solved and code == QP:
+        count = _attribute(
+            duals, kept, period, arm, work, scaled, given, lost, joint_active, active, shift
+        )  # fmt: skip
     for j in range(n):
         if solved:
-            v[j] = min(work.hi[j], max(work.lo[j], y[j] * arm.qd_max[j]))
+            fraction = y[j] if code == QP else work.reach[j]
+            v[j] = min(work.hi[j], max(work.lo[j], fraction * arm.qd_max[j]))
         else:
             v[j] = work.stop[j]
     if code == INVALID:
-        return False, 0
+        return 0, False, 0
     before = np.empty(n)
     for j in range(n):
         before[j] = v[j] if solved else work.target[j] * arm.qd_max[j]
@@ -410,7 +475,17 @@ def finish(
     for stage in range(1, lost.shape[0]):
         for k in range(m):
             limited = limited or abs(lost[stage, k]) > LOST_TOL
-    return limited, unmet
+    return count, limited, unmet
+
+
+@kernel
+def lengths(motions: Array, count: int, out: Array) -> None:
+    """Length [m] of the linear part, the first three columns, of the first ``count`` rows ``(k, m)``."""
+    for i in range(count):
+        total = 0.0
+        for k in range(min(3, motions.shape[1])):
+            total += motions[i, k] * motions[i, k]
+        out[i] = math.sqrt(total)
 
 
 @kernel

@@ -12,10 +12,11 @@ from kinematics._ik_kernels import (
     Gains,
     Limits,
     RowBuffers,
-    Workspace,
-    attribute,
     finish,
+    lengths,
+    memory,
     prepare,
+    workspace_in,
     worst_residual,
 )
 from kinematics.errors import KinematicsError
@@ -36,6 +37,7 @@ _RESIDUAL_TOL = 1e-8
 _AS_ASKED, _LEAST_SLACK, _STOP_SLACK = range(3)
 
 _NO_ROWS = np.empty(0, np.int64)
+_FLOAT64 = np.dtype(np.float64)
 
 
 class DifferentialIK:
@@ -89,13 +91,23 @@ class DifferentialIK:
             g.posture_speed_fraction,
         )
         self._task = task or TipTask.full()
-        self._work = Workspace.of(n, self._task.m)
+        self._reserve(self._task.m)
         self._angular = self._task.angular
         self._scale = np.where(self._angular, self.gains.angular_length_m, 1.0)
-        self._buffers = RowBuffers.of(n, 64)
+        self._use(RowBuffers.of(n, 64))
         self._no_rows = RowSet.empty(n)
         self._no_posture = np.zeros(n)
         self._warm_up()
+
+    def _reserve(self, m: int) -> None:
+        """Memory for ``m`` task rows."""
+        self._block, self._codes = memory(self._arm, self._gains, self._n, m)
+        self._work = workspace_in(self._block, self._codes, self._n, m)
+
+    def _use(self, buffers: RowBuffers) -> None:
+        """Memory for given rows."""
+        self._buffers = buffers
+        self._active = np.zeros(len(buffers.bound), np.int64)
 
     def _warm_up(self) -> None:
         """Compile every kernel of the loop: the plain way, the QP, and the relaxed QP."""
@@ -147,14 +159,14 @@ class DifferentialIK:
         n, k = self._n, given.b.shape[0]
         task = self._task if task is None else task
         m = task.m
-        if m != self._work.rows.shape[0]:
-            self._work = Workspace.of(n, m)
+        if m != len(self._work.rows):
+            self._reserve(m)
         if task.angular is not self._angular:
             self._angular = task.angular
             self._scale = np.where(task.angular, self.gains.angular_length_m, 1.0)
         if k > len(self._buffers.bound):
-            self._buffers = RowBuffers.of(n, 2 * k)
-        work, buffers, arm = self._work, self._buffers, self._arm
+            self._use(RowBuffers.of(n, 2 * k))
+        work, buffers, period = self._work, self._buffers, self.period_s
         joints = _shaped("q", q, (n,))
         if stop_v is not None:
             work.stop[:] = _shaped("stop_v", stop_v, (n,))
@@ -175,45 +187,58 @@ class DifferentialIK:
             stop_v is not None,
             given.A,
             given.b,
-            arm,
-            self.period_s,
-            self._gains,
-            work,
-            buffers,
+            period,
+            self._block,
+            self._codes,
+            buffers.scaled,
+            buffers.bound,
+            buffers.norm,
+            buffers.given,
+            buffers.lower,
+            buffers.upper,
             lost,
             joint_active,
         )
         y: Array | None = None if code == INVALID else work.reach
-        active, shift, residual, solves = _NO_ROWS, np.zeros((0, m)), 0.0, 0
+        duals, residual, solves = work.linear, 0.0, 0
         if code == QP:
             y, duals, residual, solves = self._constrain(kept, given)
-            if y is not None:
-                active, shift = attribute(duals, kept, arm, self.period_s, work, buffers, lost, joint_active)
-        v, slack = np.empty(n), np.zeros(k)
-        limited, unmet = finish(
+        v, slack, shift, taken = np.empty(n), np.zeros(k), np.zeros((kept, m)), np.empty(STAGES + kept)
+        count, limited, unmet = finish(
             work.reach if y is None else y,
+            duals,
+            kept,
             code,
             y is not None,
             joints,
             given.A,
             given.b,
-            arm,
-            self.period_s,
-            work,
+            period,
+            self._block,
+            self._codes,
+            buffers.scaled,
+            buffers.given,
             v,
             slack,
             lost,
+            joint_active,
+            self._active,
+            shift,
         )
+        lengths(lost, STAGES, taken)
+        lengths(shift, count, taken[STAGES:])
         relaxed = np.flatnonzero(slack > MET_TOL) if unmet else _NO_ROWS
         return IKResult(
             v=v,
-            status=_status(code, y is not None, given, relaxed, len(active) > 0, limited),
-            active=active,
-            active_shift=shift,
+            status=_status(code, y is not None, given, relaxed, count > 0, limited),
+            active=self._active[:count].copy() if count else _NO_ROWS,
+            active_shift=shift[:count],
+            active_m=taken[STAGES : STAGES + count],
             relaxed=relaxed,
             slack=slack,
             joint_active=joint_active,
             lost=lost,
+            lost_m=taken[:STAGES],
             sigma_min=sigma_min,
             singular=sigma_min < self.gains.singular_m_s,
             residual=residual,
@@ -274,7 +299,10 @@ def _status(
 
 
 def _shaped(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    array = np.ascontiguousarray(value, dtype=np.float64)
+    if type(value) is np.ndarray and value.dtype is _FLOAT64 and value.flags.c_contiguous:
+        array = value
+    else:
+        array = np.ascontiguousarray(value, dtype=np.float64)
     if array.shape != shape:
         raise KinematicsError(f"ik: {name} has shape {array.shape}, expected {shape}")
     return array

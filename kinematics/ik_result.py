@@ -55,9 +55,9 @@ _SENTENCES = {
 }
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)  # not frozen: that costs more than the solution of a small QP
 class IKResult:
-    """The joint velocity of a tick and its reasons. The arrays belong to the caller.
+    """The joint velocity of a tick and its reasons, not to be changed. The arrays belong to the caller.
 
     ``m`` task rows (6 without a task: linear [m] and angular [rad], world), ``n`` joints, ``k`` given rows.
 
@@ -66,6 +66,7 @@ class IKResult:
         status: How it came about.
         active: Indices of the rows that press on the motion (multiplier above zero), shape ``(na,)``.
         active_shift: Motion of the task that each active row caused [m or rad per tick], shape ``(na, m)``.
+        active_m: Length of the linear part of `active_shift` [m], shape ``(na,)``.
         relaxed: Indices of the rows that are not met as asked; with `active`, the rows in conflict.
         slack: How far each row is from being met as asked [row units per tick], shape ``(k,)``; 0 if met.
         joint_active: Limit that acted on each joint, shape ``(n,)``: 0 none, 1 position, 2 speed, 3
@@ -73,6 +74,7 @@ class IKResult:
         lost: Task motion [m or rad per tick] that each of `LIMITERS` took away, shape ``(7, m)``. The sum
         over
             the limiters is what was asked (``feedforward + error``) less what is sent (``P J v T``).
+        lost_m: Length of the linear part of `lost` [m], shape ``(7,)``.
         sigma_min: Smallest singular value [m/s]: tip speed in the worst direction at full joint speed.
         singular: Whether a direction was damped (``sigma_min`` below the configured threshold).
         residual: Worst violation of a row after relaxing [row units per tick]; rounding only.
@@ -83,10 +85,12 @@ class IKResult:
     status: IKStatus
     active: NDArray[np.int64]
     active_shift: Array
+    active_m: Array
     relaxed: NDArray[np.int64]
     slack: Array
     joint_active: NDArray[np.int8]
     lost: Array
+    lost_m: Array
     sigma_min: float
     singular: bool
     residual: float

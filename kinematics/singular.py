@@ -40,15 +40,19 @@ def decompose(jacobian: Array, left: Array, right: Array, sigma: Array) -> None:
             right[i, j] = jacobian[i, j]
         for k in range(m):
             left[i, k] = 1.0 if i == k else 0.0
+    square = np.empty(m)
     for _ in range(_SWEEPS):
         rotated = False
+        for i in range(m):  # anew in each sweep, so that rounding does not pile up
+            square[i] = 0.0
+            for j in range(n):
+                square[i] += right[i, j] * right[i, j]
         for p in range(m - 1):
             for r in range(p + 1, m):
-                pp = rr = pr = 0.0
+                pr = 0.0
                 for j in range(n):
-                    pp += right[p, j] * right[p, j]
-                    rr += right[r, j] * right[r, j]
                     pr += right[p, j] * right[r, j]
+                pp, rr = square[p], square[r]
                 if abs(pr) <= _ORTHOGONAL * math.sqrt(pp * rr) or pp * rr == 0.0:
                     continue
                 rotated = True
@@ -58,6 +62,7 @@ def decompose(jacobian: Array, left: Array, right: Array, sigma: Array) -> None:
                     tan = -tan
                 cos = 1.0 / math.sqrt(1.0 + tan * tan)
                 sin = cos * tan
+                square[p], square[r] = max(0.0, pp - tan * pr), rr + tan * pr
                 for j in range(n):
                     x, y = right[p, j], right[r, j]
                     right[p, j] = cos * x - sin * y
@@ -70,10 +75,10 @@ def decompose(jacobian: Array, left: Array, right: Array, sigma: Array) -> None:
             break
     largest = 0.0
     for i in range(m):
-        square = 0.0
+        total = 0.0
         for j in range(n):
-            square += right[i, j] * right[i, j]
-        sigma[i] = math.sqrt(square)
+            total += right[i, j] * right[i, j]
+        sigma[i] = math.sqrt(total)
         largest = max(largest, sigma[i])
     for i in range(m):
         # Below rounding of the largest one, the direction is noise.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,7 @@ from fixtures.gate import Certificate, Gate
 from fixtures.rows import SceneRows
 from fixtures.scene import Scene
 from kinematics.arm import ArmModel, ArmState
+from teleop.controller._motion_kernels import any_negative
 from teleop.haptics.planes import Near
 
 Array = npt.NDArray[np.float64]
@@ -97,9 +100,9 @@ class Guard:
 
     def violated(self) -> bool:
         """Whether, as of the last :meth:`rows`, a body is inside a hard region or its margin."""
-        return bool((self.scene.clearance(self.name)[self.scene.gated] < 0.0).any())
+        return any_negative(self.scene.clearance(self.name), self.scene.gated)
 
     def clearance(self) -> dict[str, float]:
         """Smallest clearance to each fixture as of the last :meth:`rows`, m; those far away are left out."""
-        clearance = self.scene.clearance(self.name)
-        return {name: float(c) for name, c in zip(self.scene.names, clearance, strict=True) if np.isfinite(c)}
+        clearance = self.scene.clearance(self.name).tolist()
+        return {name: c for name, c in zip(self.scene.names, clearance, strict=True) if c < math.inf}

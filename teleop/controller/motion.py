@@ -22,6 +22,7 @@ from kinematics.pose import matrix_to_quat, pose_difference
 from kinematics.rcm import SoftwareRcm
 from kinematics.rcm_stop import RcmStop
 from kinematics.rows import RowSet
+from teleop.controller._motion_kernels import advance, ask, moved_by
 from teleop.controller.guard import Guard
 from teleop.controller.guided import GuidedPose
 from teleop.haptics.free import FreeTracker
@@ -170,13 +171,14 @@ class Motion:
         self._clear()
         self._guided.step(p_world, quat_world_xyzw, self.ledger)
         p_world, quat_world_xyzw = self._guided.p, self._guided.quat_xyzw
-        error = pose_difference(
-            self._p_desired, self._quat_desired, self.p_world_tip, self.quat_world_tip_xyzw
+        error, feedforward, self.asked_m = ask(
+            self._p_desired,
+            self._quat_desired,
+            self._state.T_world_tip,
+            self.quat_world_tip_xyzw,
+            p_world,
+            quat_world_xyzw,
         )
-        feedforward = pose_difference(p_world, quat_world_xyzw, self._p_desired, self._quat_desired)
-        self._p_desired[:] = p_world
-        self._quat_desired[:] = quat_world_xyzw
-        self.asked_m = math.hypot(*(error[:3] + feedforward[:3]).tolist())
         rows = self._rows()
         stop_velocity(self.v, self._a, self._period_s, self._stop_v)
         result = self._solve(error, feedforward, rows)
@@ -267,7 +269,7 @@ class Motion:
 
     def behind(self, q_measured: Array) -> float:
         """Distance between commanded and measured tip, m: ``|J (q_measured - q)|``, to first order."""
-        return math.hypot(*(self._state.jacobian[:3] @ (q_measured - self.q)).tolist())
+        return moved_by(self._state.jacobian, q_measured, self.q)
 
     def clearance(self) -> dict[str, float]:
         """Smallest clearance to each fixture, m, of the last command but one."""
@@ -343,24 +345,20 @@ class Motion:
         self.ledger.append(LedgerLine(certificate.fixture, "unsafe", certificate.body, 0.0))
 
     def _note(self, result: IKResult, rows: SceneRows | None) -> None:
-        lost = result.lost[:, :3]
-        for who, by_m in zip(LIMITERS, np.sqrt(np.einsum("ij,ij->i", lost, lost)).tolist(), strict=True):
+        for who, by_m in zip(LIMITERS, result.lost_m.tolist(), strict=True):
             if who != "rows" and by_m > _NOTABLE_M:
                 self.ledger.append(LedgerLine(who, "limited", "tip", by_m))
         if rows is None:
             return
         names, bodies = self._guard.scene.names, self._guard.view.body_names
-        for k, shift in zip(result.active, result.active_shift, strict=True):
+        for k, by_m in zip(result.active.tolist(), result.active_m.tolist(), strict=True):
             if k < len(rows.b):
                 body = bodies[rows.body[k]] if rows.body[k] >= 0 else "tip"
-                by_m = float(np.linalg.norm(shift[:3]))
                 self.ledger.append(LedgerLine(names[rows.owner[k]], "clamped", body, by_m))
         for k in result.relaxed:
             if k < len(rows.b):
                 self.ledger.append(LedgerLine(names[rows.owner[k]], "relaxed", "", float(result.slack[k])))
 
     def _commit(self, v: Array) -> None:
-        self.v[:] = v
-        self.q += v * self._period_s
-        self.stop_s = stop_time(self.v, self._a, self._period_s)
+        self.stop_s = advance(self.q, self.v, v, self._a, self._period_s)
         self._place()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinematics.arm import ArmModel
+from teleop.controller._motion_kernels import worst_excess
 from teleop.controller.arm_link import ArmLink
 from teleop.controller.hand import Hand
 from teleop.controller.jaw import Jaw
@@ -83,6 +84,7 @@ class Pair:
         self._facts: Facts | None = None
         prismatic = np.array(arm.prismatic)
         self._tracking_limit = np.where(prismatic, link.spec.tracking_error_m, link.spec.tracking_error_rad)
+        self._near_limit = _NEAR * self._tracking_limit
 
     def sense(
         self, inputs: PairInputs, operating: OperatingMachine, now_ns: int, *, controller_late: bool = False
@@ -113,7 +115,7 @@ class Pair:
 
     def _near(self) -> bool:
         """Whether the arm is where it is commanded, so that following begins without a jump."""
-        return bool((np.abs(self.motion.q - self.link.q) <= _NEAR * self._tracking_limit).all())
+        return worst_excess(self.motion.q, self.link.q, self._near_limit)[1] <= 0.0
 
     def _aligned(self) -> bool:
         if self.mapping.spec.orientation != "aligned" or not self.hand.seen:
@@ -153,9 +155,9 @@ class Pair:
                 return Reason.ENCODER_JUMP, f"{self.name}: joint {link.jumped}"
         if self._streaming_ticks > _TRACKING_GRACE_TICKS:
             executed = self._commands.executed(link.echo_stamp_ns, self.now_ns)
-            excess = np.abs((self.motion.q if executed is None else executed) - link.q) - self._tracking_limit
-            worst = int(np.argmax(excess))
-            if excess[worst] > 0.0:
+            commanded = self.motion.q if executed is None else executed
+            worst, excess = worst_excess(commanded, link.q, self._tracking_limit)
+            if excess > 0.0:
                 joint = self.arm.joint_names[worst]
                 return Reason.TRACKING_ERROR, f"{self.name}: joint {joint} is off by too much"
         return Reason.NONE, ""

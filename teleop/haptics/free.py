@@ -21,15 +21,29 @@ from kinematics.ik import DifferentialIK
 from kinematics.ik_result import LIMITERS, IKResult
 from kinematics.limits import JointLimits
 from kinematics.task import TipTask
+from teleop.compiled import kernel
 
 Array = npt.NDArray[np.float64]
 
-_CLAMPS = [LIMITERS.index(name) for name in ("joint_position", "rows", "hold")]
+_CLAMPS = tuple(LIMITERS.index(name) for name in ("joint_position", "rows", "hold"))
 # Below these the two tools are one: a hundredth of what any haptic device resolves.
 _TAKEN = 1e-9
 _TOGETHER_M = 2e-7
 _TOGETHER_RAD = 2e-6
 _ENDLESS = 1e6
+
+
+@kernel
+def parted(lost: Array, v_sent: Array, v_solved: Array, period: float) -> bool:
+    """Whether a clamp took motion away, of `IKResult.lost` (7, m), or the gate did: what was sent differs."""
+    for limiter in _CLAMPS:
+        for k in range(lost.shape[1]):
+            if abs(lost[limiter, k]) > _TAKEN:
+                return True
+    for j in range(v_sent.shape[0]):
+        if not abs(v_sent[j] - v_solved[j]) * period <= _TAKEN:
+            return True
+    return False
 
 
 class FreeTracker:
@@ -85,8 +99,7 @@ class FreeTracker:
         """
         self._task = self._full if task is None else task
         if self.together:
-            held = bool((np.abs(result.lost[_CLAMPS]) > _TAKEN).any())
-            if not held and np.abs(v_sent - result.v).max() * self._period_s <= _TAKEN:
+            if not parted(result.lost, v_sent, result.v, self._period_s):
                 return
             self.together = False
             self.v[:] = v_before

@@ -1,0 +1,84 @@
+"""Small sums over joints and fixtures, compiled: numpy takes longer to begin than these take to end."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from kinematics.joint_bounds import stop_time
+from kinematics.pose import pose_difference
+from teleop.compiled import kernel
+
+Array = npt.NDArray[np.float64]
+
+
+@kernel
+def moved_by(jacobian: Array, q_to: Array, q_from: Array) -> float:
+    """``|J_v (q_to - q_from)|``, m: motion of the tip to first order; jacobian (>= 3, n), linear first."""
+    square = 0.0
+    for i in range(3):
+        moved = 0.0
+        for j in range(q_to.shape[0]):
+            moved += jacobian[i, j] * (q_to[j] - q_from[j])
+        square += moved * moved
+    return math.sqrt(square)
+
+
+@kernel
+def any_negative(values: Array, counts: npt.NDArray[np.bool_]) -> bool:
+    """Whether one of the values (k,) that count is below zero."""
+    for k in range(values.shape[0]):
+        if counts[k] and values[k] < 0.0:
+            return True
+    return False
+
+
+@kernel
+def worst_excess(a: Array, b: Array, limit: Array) -> tuple[int, float]:
+    """Joint where ``|a - b|`` is most above its limit, all (n,), and by how much; below zero if none is."""
+    worst, most = 0, -math.inf
+    for j in range(a.shape[0]):
+        excess = abs(a[j] - b[j]) - limit[j]
+        if not excess <= most:
+            worst, most = j, excess
+    return worst, most
+
+
+@kernel
+def ask(
+    p_desired: Array, quat_desired: Array, T_world_tip: Array, quat_tip: Array, p_new: Array, quat_new: Array
+) -> tuple[Array, Array, float]:
+    """What is asked of the tip in a tick; the new desired pose becomes the desired one.
+
+    Args:
+        p_desired: (3,) desired position of the last tick, overwritten.
+        quat_desired: (4,) xyzw, overwritten.
+        T_world_tip: (4, 4) commanded pose of the tip.
+        quat_tip: (4,) its orientation.
+        p_new: (3,) desired position of this tick.
+        quat_new: (4,).
+
+    Returns:
+        Desired less commanded pose as of the last tick, (6,) [m, rad]; how the desired pose moves in this
+        tick, (6,); and how far their sum moves the tip [m].
+    """
+    error = pose_difference(p_desired, quat_desired, T_world_tip[:3, 3], quat_tip)
+    feedforward = pose_difference(p_new, quat_new, p_desired, quat_desired)
+    square = 0.0
+    for i in range(3):
+        square += (error[i] + feedforward[i]) ** 2
+        p_desired[i] = p_new[i]
+    for i in range(4):
+        quat_desired[i] = quat_new[i]
+    return error, feedforward, math.sqrt(square)
+
+
+@kernel
+def advance(q: Array, v: Array, sent: Array, a: Array, period: float) -> float:
+    """Take a tick's velocity as sent: ``v = sent``, ``q += v T``, all (n,). Returns the stop time, s."""
+    for j in range(q.shape[0]):
+        v[j] = sent[j]
+        q[j] += sent[j] * period
+    return stop_time(v, a, period)
