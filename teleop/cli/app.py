@@ -211,6 +211,22 @@ def send(session: Path, op: str, *args: str, overrides: Overrides = ()) -> int:
 
 
 @app.command
+def keys(session: Path, *names: str, overrides: Overrides = ()) -> int:
+    """Make the CURVE keys with which the programs of a session know each other over tcp.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file; the keys go to its [security] keys_dir, by default `keys` beside it.
+    names: str
+        Whose keys to make on this host: controller, recorder, operator, a master or an arm; all if left out.
+    """
+    from teleop.cli.keys import make_session_keys
+
+    return make_session_keys(session, names, overrides=overrides)
+
+
+@app.command
 def check(*sessions: Path, effective: bool = False, overrides: Overrides = ()) -> int:
     """Check sessions and every profile they name; print all mistakes at once.
 

@@ -12,6 +12,8 @@ from teleop.config import ConfigError, load_session
 from teleop.controller.build import build_controller
 from teleop.errors import TrocarError
 from teleop.masters.spec import make_source
+from teleop.wire.errors import KeyFileError
+from teleop.wire.keys import read_public_keys
 
 
 def check_sessions(sessions: tuple[Path, ...], *, overrides: tuple[str, ...], effective: bool) -> int:
@@ -27,6 +29,10 @@ def check_sessions(sessions: tuple[Path, ...], *, overrides: tuple[str, ...], ef
     for path in sessions:
         try:
             session = load_session(path, overrides)
+            if session.keys_dir is not None:
+                _, mistakes = read_public_keys(session.keys_dir, session.spec.key_names())
+                if mistakes:
+                    raise KeyFileError(mistakes)
             build_controller(session, bytes(16))
             for source, beside in zip(session.sources, session.source_dirs, strict=True):
                 if source is not None:

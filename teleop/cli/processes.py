@@ -11,6 +11,7 @@ from typing import TypeVar
 from teleop.config import ConfigError, Session, load_session
 from teleop.config.errors import suggest
 from teleop.supervisor import announce_ready
+from teleop.wire.runtime_dir import private_dir
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def _pick(what: str, name: str | None, entries: Sequence[tuple[str, T]]) -> T:
 
 def _prepare(path: Path, overrides: tuple[str, ...]) -> Session:
     session = load_session(path, overrides)
-    session.runtime_dir.mkdir(parents=True, exist_ok=True)
+    private_dir(session.runtime_dir)
     return session
 
 
@@ -91,6 +92,7 @@ def run_arm(
         endpoint=session.endpoint(entry.name, entry.endpoint),
         on_ready=announce_ready,
         seconds=seconds or None,
+        keyring=session.keyring(entry.name),
         realtime=session.spec.loop.realtime,
     )
 
@@ -127,5 +129,6 @@ def run_one_master(
         start_timeout_s=source.start_timeout_s,
         on_ready=announce_ready,
         seconds=seconds or None,
+        keyring=session.keyring(entry.name),
         realtime=session.spec.loop.realtime,
     )

@@ -19,8 +19,10 @@ from teleop.config import Session, load_session
 from teleop.recorder.sink import check_target
 from teleop.supervisor import ChildSpec, Outcome, Supervisor
 from teleop.wire.endpoints import Participant
+from teleop.wire.keys import OPERATOR
 from teleop.wire.messages import Telemetry
 from teleop.wire.requests import RequestClient
+from teleop.wire.runtime_dir import private_dir
 from teleop.wire.sockets import Context, QueueSubscriber, open_context
 from teleop.wire.streams import Role
 
@@ -142,14 +144,14 @@ def run_session(
         if private_runtime_dir:
             overrides = (*overrides, f"runtime_dir={json.dumps(str(scratch))}")
         session = load_session(path, overrides)
-        session.runtime_dir.mkdir(parents=True, exist_ok=True)
+        private_dir(session.runtime_dir)
         if record is not None:
             record = record.resolve()
             check_target(record)
         summary_file = scratch / "summary.json"
         children = _children(session, path, overrides, seconds, summary_file, record)
         console.print("starting; the first start on a machine compiles for about a minute", highlight=False)
-        context = stack.enter_context(open_context())
+        context = stack.enter_context(open_context(session.keyring(OPERATOR)))
         live = stack.enter_context(Live(console=console, transient=True)) if console.is_terminal else None
         watch = Watch(context, session, console, live)
         supervisor = Supervisor(

@@ -11,7 +11,8 @@ from typing import Any
 from teleop.config import Session, load_session
 from teleop.wire.endpoints import Participant
 from teleop.wire.errors import WireError
-from teleop.wire.estop import EstopPusher
+from teleop.wire.estop import push_to_all
+from teleop.wire.keys import OPERATOR
 from teleop.wire.requests import RequestClient
 from teleop.wire.sockets import new_session, open_context
 from teleop.wire.streams import Role
@@ -32,18 +33,14 @@ def _arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 def estop_everything(session: Session, source: str, why: str) -> list[str]:
     """Send the emergency stop to the controller and straight to each arm driver; who could not be reached."""
-    targets = [Participant(Role.CONTROLLER, "controller", session.controller_endpoint)]
-    targets += [
+    targets = [
         Participant(Role.ARM, pair.arm.name, session.endpoint(pair.arm.name, pair.arm.endpoint))
         for pair in session.spec.pairs
     ]
-    missed = []
-    with open_context() as context:
-        for target in targets:
-            with EstopPusher(context, target.channel("estop"), new_session()) as pusher:
-                if not pusher.push(source, why):
-                    missed.append(target.name)
-    return missed
+    targets.append(Participant(Role.CONTROLLER, "controller", session.controller_endpoint))
+    with open_context(session.keyring(OPERATOR)) as context:
+        channels = {target.name: target.channel("estop") for target in targets}
+        return push_to_all(context, channels, new_session(), source, why)
 
 
 def send_request(path: Path, op: str, args: tuple[str, ...], *, overrides: tuple[str, ...]) -> int:
@@ -64,7 +61,10 @@ def send_request(path: Path, op: str, args: tuple[str, ...], *, overrides: tuple
         print(f"trocar send: {error}", file=sys.stderr)
         return 2
     own = Participant(Role.CONTROLLER, "controller", session.controller_endpoint)
-    with open_context() as context, RequestClient(context, own.channel("request")) as client:
+    with (
+        open_context(session.keyring(OPERATOR)) as context,
+        RequestClient(context, own.channel("request")) as client,
+    ):
         try:
             result = client.call(op, arguments, timeout_s=2.0)
         except WireError as error:

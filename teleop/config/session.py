@@ -27,6 +27,8 @@ from teleop.mapping import MappingSpec
 from teleop.masters.spec import MasterSpec
 from teleop.safety.round_trip import RoundTripSpec
 from teleop.tremor import FilterSpec, KalmanBankSpec
+from teleop.wire.endpoints import leaves_the_host
+from teleop.wire.keys import CONTROLLER, OPERATOR, RECORDER, Keyring, load_keyring
 from teleop.wire.streams import Role
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
@@ -160,6 +162,22 @@ class ImpairEntry(ImpairSpec):
     participant: Name
 
 
+class SecuritySpec(BaseModel):
+    """Keys for tcp, see ``docs/security.md``. Secrets are in files of their own and never in a session.
+
+    Attributes:
+        keys_dir: folder of the key files, as `trocar keys` makes them; relative to the session's file.
+        operators: names of keys that may give orders to the controller and stop everything.
+        viewers: names of keys that may look on.
+    """
+
+    model_config = _CONFIG
+
+    keys_dir: Annotated[str, Field(min_length=1)] = "keys"
+    operators: tuple[Name, ...] = (OPERATOR,)
+    viewers: tuple[Name, ...] = ()
+
+
 class SessionSpec(BaseModel):
     """A whole session as its TOML file says it.
 
@@ -174,6 +192,7 @@ class SessionSpec(BaseModel):
         controller_endpoint: base endpoint of the controller; by default an ipc address in the runtime folder.
         recorder_endpoint: base endpoint of the recorder; likewise.
         runtime_dir: folder of the ipc sockets; by default one per user and session.
+        security: keys for tcp; needed as soon as an endpoint leaves this host.
     """
 
     model_config = _CONFIG
@@ -188,6 +207,7 @@ class SessionSpec(BaseModel):
     controller_endpoint: str | None = None
     recorder_endpoint: str | None = None
     runtime_dir: str | None = None
+    security: SecuritySpec | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> SessionSpec:
@@ -199,7 +219,30 @@ class SessionSpec(BaseModel):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"names of {what} must differ; used more than once: {', '.join(twice)}")
+        ours = sorted({CONTROLLER, RECORDER, OPERATOR} & set(names))
+        if ours:
+            raise ValueError(
+                f"no master or arm can be called {', '.join(ours)}: that is one of our own programs"
+            )
         return self
+
+    def key_names(self) -> list[str]:
+        """Everybody who needs keys, if anybody does."""
+        security = self.security or SecuritySpec()
+        names = [CONTROLLER, RECORDER, *security.operators, *security.viewers]
+        names += [name for pair in self.pairs for name in (pair.master.name, pair.arm.name)]
+        return list(dict.fromkeys(names))
+
+    def endpoints(self) -> list[tuple[str, str]]:
+        """Key and value of every endpoint that the session declares."""
+        declared = [
+            ("controller_endpoint", self.controller_endpoint),
+            ("recorder_endpoint", self.recorder_endpoint),
+        ]
+        for k, pair in enumerate(self.pairs):
+            declared.append((f"pairs[{k}].master.endpoint", pair.master.endpoint))
+            declared.append((f"pairs[{k}].arm.endpoint", pair.arm.endpoint))
+        return [(key, value) for key, value in declared if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +325,26 @@ class Session:
         """Base endpoint of the recorder."""
         return self.endpoint("recorder", self.spec.recorder_endpoint)
 
+    @property
+    def keys_dir(self) -> Path | None:
+        """Folder of the key files; ``None`` where the session needs none, because all is on ipc."""
+        if self.spec.security is None or not any(v.startswith("tcp://") for _, v in self.spec.endpoints()):
+            return None
+        return self.path.parent / self.spec.security.keys_dir
+
+    def keyring(self, name: str) -> Keyring | None:
+        """The keys under which the program ``name`` takes part; ``None`` where it needs none.
+
+        Raises:
+            KeyFileError: with every key that is missing, unreadable, or open to others.
+        """
+        folder, security = self.keys_dir, self.spec.security
+        if folder is None or security is None:
+            return None
+        return load_keyring(
+            folder, name, self.spec.key_names(), operators=security.operators, viewers=security.viewers
+        )
+
 
 def _master_source(entry: MasterEntry, beside: Path) -> tuple[MasterSpec | None, Path]:
     if entry.profile is None:
@@ -338,6 +401,13 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
             fixtures += [(fixture, profile.parent) for fixture in file.fixture]
         except ConfigError as error:
             mistakes.extend(error.mistakes)
+    if spec.security is None:
+        mistakes += [
+            f"{path}: {key}: {address} leaves this host, and without CURVE keys anyone there could drive the "
+            f"arm. Make keys with `trocar keys {path}`, and add [security] with keys_dir to the session."
+            for key, address in spec.endpoints()
+            if leaves_the_host(address)
+        ]
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
     session = Session(

@@ -17,6 +17,7 @@ from teleop.wire.endpoints import Participant
 from teleop.wire.estop import EstopReceiver
 from teleop.wire.messages import Event, MeasuredCp, MeasuredJs, Reply, Request, ServoCf, ServoJp, Telemetry
 from teleop.wire.requests import Incoming, RequestClient, RequestServer
+from teleop.wire.runtime_dir import private_dir
 from teleop.wire.sockets import Context, NewestSubscriber, Publisher, ReadSet, WireSocket
 from teleop.wire.streams import Role
 from teleop.wire.tape import TapeSender
@@ -119,7 +120,8 @@ class Ports:
             EndpointError: an endpoint cannot be used.
         """
         if session.controller_endpoint.startswith("ipc://"):
-            Path(session.controller_endpoint.removeprefix("ipc://")).parent.mkdir(parents=True, exist_ok=True)
+            private_dir(Path(session.controller_endpoint.removeprefix("ipc://")).parent)
+        self._context = context
         own = Participant(Role.CONTROLLER, "controller", session.controller_endpoint)
         self.telemetry = Publisher(context, own.channel("telemetry"), sender)
         self._events = Publisher(context, own.channel("event"), sender)
@@ -138,6 +140,7 @@ class Ports:
 
     def receive(self, now_ns: int, *, shut_down: bool = False) -> ControllerInputs:
         """Everything that came since the last tick."""
+        self._context.admit()
         ready = self._inbound.ready()
         requests: list[tuple[int, Request]] = []
         while (

@@ -22,6 +22,7 @@ from teleop.loop.schedule import CONTROLLER_PHASE_S, Schedule
 from teleop.loop.signals import StopFlag, stop_on_signals
 from teleop.loop.timing import LoopSummary, Timing
 from teleop.safety.reasons import Reason
+from teleop.wire.keys import CONTROLLER
 from teleop.wire.sockets import new_session, open_context
 
 SAMPLE, STEP, COMMAND, TELL = range(4)
@@ -151,7 +152,7 @@ def run_controller_process(
     sender = new_session()
     rehearse(session)
     controller = build_controller(session, sender)
-    with open_context() as context, stop_on_signals() as stop:
+    with open_context(session.keyring(CONTROLLER)) as context, stop_on_signals() as stop:
         ports = Ports(context, session, sender, controller.ops, record=record)
         loop = ControllerLoop(controller, ports, session)
         spec = session.spec.loop

@@ -23,6 +23,7 @@ from teleop.loop.schedule import MASTER_PHASE_S, Schedule
 from teleop.loop.signals import stop_on_signals
 from teleop.masters.source import HandSource
 from teleop.wire.endpoints import Participant
+from teleop.wire.keys import Keyring
 from teleop.wire.messages import MeasuredCp, ServoCf, Signal
 from teleop.wire.sockets import NewestSubscriber, Publisher, new_session, open_context
 from teleop.wire.streams import Role
@@ -48,6 +49,7 @@ def run_master(
     start_timeout_s: float | None = None,
     realtime: bool = False,
     say: Callable[[str], None] | None = None,
+    keyring: Keyring | None = None,
 ) -> int:
     """Publish ``source`` until ``seconds`` have passed, or SIGINT or SIGTERM comes.
 
@@ -64,6 +66,7 @@ def run_master(
         realtime: ask the system for real-time scheduling, below the controller's priority. What it refuses is
             not repeated here: the controller says it.
         say: gets the source's notes, and a summary at the end; standard error when left out.
+        keyring: keys for tcp.
 
     Returns:
         exit status, 0.
@@ -80,7 +83,7 @@ def run_master(
     for t_s in _WARM_UP_S:
         source.sample(t_s)
     with (
-        open_context() as context,
+        open_context(keyring) as context,
         Publisher(context, participant.channel("measured_cp"), new_session()) as poses,
         NewestSubscriber(context, participant.channel("servo_cf"), ServoCf) as forces,
         stop_on_signals() as stop,
@@ -101,6 +104,7 @@ def run_master(
         try:
             while not stop.asked:
                 now = schedule.wait()
+                context.admit()
                 if end_ns is not None and now >= end_ns:
                     break
                 while (force := forces.newest()) is not None:

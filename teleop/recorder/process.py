@@ -17,7 +17,8 @@ from teleop.recorder.luggage import FIELDS_JSON, field_hashes, pack
 from teleop.recorder.sink import RecordingError
 from teleop.recorder.writer import FORMAT, RecordingWriter
 from teleop.wire.endpoints import Participant
-from teleop.wire.sockets import open_context
+from teleop.wire.keys import RECORDER
+from teleop.wire.sockets import Context, open_context
 from teleop.wire.streams import Role
 from teleop.wire.tape import TapeReceiver
 
@@ -51,12 +52,12 @@ def run_recorder(
     writer.metadata("trocar", facts | {"session": session.spec.name, "rate_hz": f"{RATE_HZ:g}"})
     for name, media_type, data in luggage.attachments():
         writer.attach(name, media_type, data)
-    with open_context() as context, stop_on_signals() as stop:
+    with open_context(session.keyring(RECORDER)) as context, stop_on_signals() as stop:
         own = Participant(Role.RECORDER, "recorder", session.recorder_endpoint)
         tape = TapeReceiver(context, own.channel("tick"))
         if on_ready is not None:
             on_ready()
-        error = _record(session, tape, writer, stop)
+        error = _record(session, context, tape, writer, stop)
     outcome: dict[str, Any] = {
         "file": str(path),
         "ticks": writer.ticks,
@@ -71,11 +72,14 @@ def run_recorder(
     return 1 if error else 0
 
 
-def _record(session: Session, tape: TapeReceiver, writer: RecordingWriter, stop: StopFlag) -> str:
+def _record(
+    session: Session, context: Context, tape: TapeReceiver, writer: RecordingWriter, stop: StopFlag
+) -> str:
     """Write what comes until a stop is asked for and nothing more comes; returns what went wrong."""
     heard_s = time.monotonic()
     try:
         while True:
+            context.admit()
             if tape.wait(_DRAIN_S if stop.asked else _IDLE_S):
                 while (record := tape.receive()) is not None:
                     if not writer.ticks:

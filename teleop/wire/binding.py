@@ -11,13 +11,18 @@ from teleop.wire.endpoints import check_bind
 from teleop.wire.errors import EndpointError
 
 
-def bind_socket(zsocket: zmq.Socket[bytes], address: str) -> None:
+def bind_socket(zsocket: zmq.Socket[bytes], address: str, *, has_keys: bool = False) -> None:
     """Bind, if the address is allowed and free.
+
+    Args:
+        zsocket: the socket, its options set.
+        address: where.
+        has_keys: it asks for CURVE.
 
     Raises:
         EndpointError: other hosts can reach it, another process has it, or the system refuses it.
     """
-    check_bind(address)
+    check_bind(address, has_keys=has_keys)
     if address.startswith("ipc://"):
         _check_ipc_path_is_free(address.removeprefix("ipc://"))
     try:

@@ -33,11 +33,13 @@ class Channel:
         stream: its row in the table of streams.
         name: full name in the header, e.g. ``"left/measured_cp"``.
         address: ZeroMQ address of its socket.
+        owner: name of the participant that binds it, and whose key it bears.
     """
 
     stream: Stream
     name: str
     address: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ class Participant:
         entry = stream(self.role, name)
         # The protocol names an e-stop alike wherever it goes, and the controller's streams without a prefix.
         prefixed = self.role in (Role.MASTER, Role.ARM) and name != "estop"
-        return Channel(entry, f"{self.name}/{name}" if prefixed else name, _address(self.endpoint, entry))
+        return Channel(
+            entry, f"{self.name}/{name}" if prefixed else name, _address(self.endpoint, entry), self.name
+        )
 
 
 def _address(endpoint: str, entry: Stream) -> str:
@@ -111,29 +115,42 @@ def _address(endpoint: str, entry: Stream) -> str:
     return f"tcp://{match['host']}:{port + entry.port_offset}"
 
 
-def check_bind(address: str) -> None:
-    """Refuse what must not be bound: any tcp address that another host can reach.
+def leaves_the_host(address: str) -> bool:
+    """Whether another host can reach, or is, this address."""
+    return address.startswith("tcp://") and not _is_loopback(_tcp_host(address))
+
+
+def check_bind(address: str, *, has_keys: bool = False) -> None:
+    """Refuse what must not be bound: without keys, any tcp address that another host can reach.
 
     Without CURVE keys whoever reaches the port could drive the arm.
 
     Raises:
-        EndpointError: the address is tcp and not loopback.
+        EndpointError: the address is tcp and not loopback, and there are no keys.
     """
-    if address.startswith("tcp://") and not _is_loopback(_tcp_host(address)):
+    if leaves_the_host(address) and not has_keys:
         raise EndpointError(
             f"refused to bind {address}: other hosts can reach it, and without CURVE keys anyone there could "
-            "drive the arm. Make keys with `trocar keys`, or bind tcp://127.0.0.1 or ipc:// for one host"
+            "drive the arm. Make keys with `trocar keys SESSION.toml` and name their folder in the session "
+            "([security] keys_dir), or bind tcp://127.0.0.1 or ipc:// for one host"
         )
 
 
-def check_connect(address: str) -> None:
-    """Refuse to connect to a wildcard, which names no host.
+def check_connect(address: str, *, has_keys: bool = False) -> None:
+    """Refuse to connect to a wildcard, which names no host, and without keys to another host.
+
+    Without CURVE keys nothing proves who answers there.
 
     Raises:
-        EndpointError: the address is for binding only.
+        EndpointError: the address is for binding only, or leads to another host and there are no keys.
     """
     if address.startswith("tcp://") and _tcp_host(address) in _ANY_HOST:
         raise EndpointError(f"cannot connect to {address}: it means 'every interface'; name the host instead")
+    if leaves_the_host(address) and not has_keys:
+        raise EndpointError(
+            f"refused to connect to {address}: without CURVE keys nothing proves who answers there. Make "
+            "keys with `trocar keys SESSION.toml` and name their folder in the session ([security] keys_dir)"
+        )
 
 
 def _tcp_host(address: str) -> str:

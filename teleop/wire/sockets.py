@@ -14,7 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Generic, Self, TypeAlias, TypedDict
+from typing import Generic, Self, TypedDict
 
 import zmq
 
@@ -22,10 +22,13 @@ from teleop.wire.binding import bind_socket
 from teleop.wire.codec import MAX_MESSAGE_BYTES, Codec, MessageT, Rejected
 from teleop.wire.endpoints import Channel, check_connect
 from teleop.wire.errors import EndpointError
+from teleop.wire.gatekeeper import Gatekeeper, domain
+from teleop.wire.keys import Keyring
 from teleop.wire.messages import Header
 from teleop.wire.streams import SCHEMA, Pattern
 
-Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
+HANDSHAKE_MS = 2_000
+"""How long a connection may take to say what it is, so that silent ones do not use up descriptors."""
 
 RECONNECT_MS = 20
 """How often a connecting socket tries again; a restarted driver is found within this time."""
@@ -49,11 +52,35 @@ def new_session() -> bytes:
     return os.urandom(16)
 
 
+class Context(zmq.Context["zmq.Socket[bytes]"]):
+    """The process's one ZeroMQ context, with the keys under which its tcp sockets work.
+
+    Attributes:
+        keyring: the process's keys; ``None`` where all is on one host.
+        gatekeeper: answers who may connect; ``None`` without keys. Its loop calls it in every tick.
+    """
+
+    keyring: Keyring | None = None
+    gatekeeper: Gatekeeper | None = None
+
+    def admit(self) -> None:
+        """Let in the clients that wait and may enter; call it in every tick of a process that binds."""
+        if self.gatekeeper is not None:
+            self.gatekeeper.answer()
+
+
 @contextmanager
-def open_context() -> Iterator[Context]:
-    """The process's one ZeroMQ context; leaving closes every socket still open, without waiting."""
-    context: Context = zmq.Context()
+def open_context(keyring: Keyring | None = None) -> Iterator[Context]:
+    """The process's one ZeroMQ context; leaving closes every socket still open, without waiting.
+
+    Args:
+        keyring: keys for tcp; without them no address that leaves this host can be opened.
+    """
+    context = Context()
     try:
+        if keyring is not None:
+            context.keyring = keyring
+            context.gatekeeper = Gatekeeper(context, keyring)
         yield context
     finally:
         context.destroy(linger=0)
@@ -88,14 +115,16 @@ class WireSocket:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
         self._socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        self._socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
         self._socket.setsockopt(zmq.IPV6, int("[" in channel.address))
         for option, value in (options or {}).items():
             self._socket.setsockopt(option, value)
         try:
+            has_keys = self._lock(context.keyring, bind)
             if bind:
-                bind_socket(self._socket, channel.address)
+                bind_socket(self._socket, channel.address, has_keys=has_keys)
             else:
-                check_connect(channel.address)
+                check_connect(channel.address, has_keys=has_keys)
                 self._socket.connect(channel.address)
         except EndpointError:
             self.close()
@@ -103,6 +132,25 @@ class WireSocket:
         except zmq.ZMQError as error:
             self.close()
             raise EndpointError(f"cannot connect to {channel.address} ({channel.name}): {error}") from error
+
+    def _lock(self, keyring: Keyring | None, bind: bool) -> bool:
+        """Ask for CURVE, where there are keys and the address is tcp; whether it was."""
+        channel = self.channel
+        if keyring is None or not channel.address.startswith("tcp://"):
+            return False
+        if bind and channel.owner != keyring.name:
+            raise EndpointError(
+                f"cannot bind {channel.address}: it is {channel.owner}'s, and the keys are {keyring.name}'s"
+            )
+        self._socket.setsockopt(zmq.CURVE_PUBLICKEY, keyring.public)
+        self._socket.setsockopt(zmq.CURVE_SECRETKEY, keyring.secret)
+        if bind:
+            self._socket.setsockopt(zmq.CURVE_SERVER, 1)
+            self._socket.setsockopt(zmq.ZAP_DOMAIN, domain(channel))
+            self._socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        else:
+            self._socket.setsockopt(zmq.CURVE_SERVERKEY, keyring.peer(channel.owner))
+        return True
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until a message is there to receive; False when ``timeout_s`` passed without one."""

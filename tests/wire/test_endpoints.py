@@ -94,4 +94,11 @@ def test_binding_on_this_host_only_is_allowed(address: str) -> None:
 def test_connecting_to_every_interface_is_refused() -> None:
     with pytest.raises(EndpointError, match="name the host"):
         check_connect("tcp://0.0.0.0:5600")
-    check_connect("tcp://192.168.1.5:5600")
+    check_connect("tcp://127.0.0.1:5600")
+
+
+def test_another_host_is_connected_to_and_bound_for_only_with_keys() -> None:
+    with pytest.raises(EndpointError, match="trocar keys"):
+        check_connect("tcp://192.168.1.5:5600")
+    check_connect("tcp://192.168.1.5:5600", has_keys=True)
+    check_bind("tcp://0.0.0.0:5600", has_keys=True)

@@ -19,6 +19,7 @@ from teleop.loop.signals import StopFlag, stop_on_signals
 from teleop.loop.timing import Timing
 from teleop.wire.endpoints import Participant
 from teleop.wire.estop import EstopReceiver
+from teleop.wire.keys import Keyring
 from teleop.wire.messages import MeasuredJs, ServoJp
 from teleop.wire.requests import RequestServer
 from teleop.wire.sockets import Context, NewestSubscriber, Publisher, new_session, open_context
@@ -55,6 +56,7 @@ class SimArmServer:
         """
         # One host has one monotonic clock; over tcp the other end may be another host.
         shared_clock = endpoint.startswith("ipc://")
+        self._context = context
         self.sim = SimArm(name, arm, spec, new_token=lambda: os.urandom(16), shared_clock=shared_clock)
         at = Participant(Role.ARM, name, endpoint).channel
         self._commands = stack.enter_context(NewestSubscriber(context, at("servo_jp"), ServoJp))
@@ -65,6 +67,7 @@ class SimArmServer:
     def tick(self, now_ns: int, periods: int, timing: Timing) -> None:
         """One tick: answer, stop if told to, execute, measure, publish."""
         contract = self.sim.contract
+        self._context.admit()
         for _ in range(_MAX_REQUESTS):
             incoming = self._requests.receive()
             if incoming is None:
@@ -132,6 +135,7 @@ def run_sim_arm(
     seconds: float | None = None,
     realtime: bool = False,
     say: Callable[[str], None] | None = None,
+    keyring: Keyring | None = None,
 ) -> int:
     """Serve a simulated arm until SIGINT, SIGTERM or ``seconds``; then run out the stop and say a summary.
 
@@ -145,6 +149,7 @@ def run_sim_arm(
         realtime: ask the system for real-time scheduling, below the controller's priority. What it refuses is
             not repeated here: the controller says it.
         say: gets the summary at the end; standard error when left out.
+        keyring: keys for tcp.
 
     Returns:
         Exit status 0.
@@ -153,7 +158,7 @@ def run_sim_arm(
         EndpointError: the endpoint cannot be bound.
         TrocarError: settings that do not fit the arm.
     """
-    with open_context() as context, ExitStack() as stack, stop_on_signals() as stop:
+    with open_context(keyring) as context, ExitStack() as stack, stop_on_signals() as stop:
         server = SimArmServer(context, stack, name, arm, spec, endpoint)
         timing = Timing(_STAGES, capacity=_TIMING_CAPACITY)
         schedule = Schedule(spec.rate_hz, spin_s=0.0, phase_s=ARM_PHASE_S)
