@@ -219,7 +219,9 @@ class SessionSpec(BaseModel):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"names of {what} must differ; used more than once: {', '.join(twice)}")
-        ours = sorted({CONTROLLER, RECORDER, OPERATOR} & set(names))
+        ours = sorted(
+            {CONTROLLER, RECORDER, OPERATOR} & {n for p in self.pairs for n in (p.master.name, p.arm.name)}
+        )
         if ours:
             raise ValueError(
                 f"no master or arm can be called {', '.join(ours)}: that is one of our own programs"
