@@ -11,7 +11,7 @@ from kinematics.errors import KinematicsError
 from teleop.config import ConfigError, load_session
 from teleop.controller.build import build_controller
 from teleop.errors import TrocarError
-from teleop.masters.spec import make_source
+from teleop.masters.spec import DEVICES, make_source
 from teleop.wire.errors import KeyFileError
 from teleop.wire.keys import read_public_keys
 
@@ -33,9 +33,9 @@ def check_sessions(sessions: tuple[Path, ...], *, overrides: tuple[str, ...], ef
                 _, mistakes = read_public_keys(session.keys_dir, session.spec.key_names())
                 if mistakes:
                     raise KeyFileError(mistakes)
-            build_controller(session, bytes(16))
+            controller = build_controller(session, bytes(16))
             for source, beside in zip(session.sources, session.source_dirs, strict=True):
-                if source is not None:
+                if source is not None and not isinstance(source, DEVICES):
                     make_source(source, beside)
         except (ConfigError, FixtureError, KinematicsError, TrocarError) as error:
             print(f"{path}: {error}", file=sys.stderr)
@@ -48,4 +48,7 @@ def check_sessions(sessions: tuple[Path, ...], *, overrides: tuple[str, ...], ef
                 f"{p.master.name} -> {p.arm.name} ({p.arm.profile})" for p in session.spec.pairs
             )
             print(f"{path}: good. {pairs}. config {session.config_hash[:12]}")
+            for pair in controller.pairs:
+                for note in pair.feel.springs.notes if pair.feel.spec.stiffness_n_m else ():
+                    print(f"{path}: pair {pair.name}: {note}")
     return status

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from teleop.config import ConfigError, Session, load_session
 from teleop.config.errors import suggest
+from teleop.devices.spec import DeviceMasterSpec
 from teleop.supervisor import announce_ready
 from teleop.wire.runtime_dir import private_dir
 
@@ -106,22 +107,24 @@ def run_one_master(
 ) -> int:
     """One master."""
     from teleop.masters.process import run_master
-    from teleop.masters.spec import make_source
+    from teleop.masters.spec import DEVICES, make_source
 
     session = _prepare(path, overrides)
-    entry, source, beside = _pick(
+    entry, source, beside, index = _pick(
         "master",
         name,
         [
-            (p.master.name, (p.master, source, beside))
-            for p, source, beside in zip(
-                session.spec.pairs, session.sources, session.source_dirs, strict=True
+            (p.master.name, (p.master, source, beside, index))
+            for index, (p, source, beside) in enumerate(
+                zip(session.spec.pairs, session.sources, session.source_dirs, strict=True)
             )
         ],
     )
     if source is None:
         print(f"trocar master: {entry.name} is external: somebody else starts it", file=sys.stderr)
         return 2
+    if isinstance(source, DEVICES):
+        return _run_device(session, index, source, seconds)
     return run_master(
         name=entry.name,
         source=make_source(source, beside),
@@ -131,4 +134,27 @@ def run_one_master(
         seconds=seconds or None,
         keyring=session.keyring(entry.name),
         realtime=session.spec.loop.realtime,
+    )
+
+
+def _run_device(session: Session, index: int, source: DeviceMasterSpec, seconds: float) -> int:
+    """A master that is a device: read, and given force where it renders any."""
+    from teleop.devices.process import run_device
+    from teleop.devices.sim.device import HapticSimSpec, SimDevice
+    from teleop.devices.spec import make_device
+    from teleop.haptics.renderer import Renderer
+
+    pair, profile = session.spec.pairs[index], session.devices[index]
+    device = make_device(source, profile)
+    local = source.local if isinstance(source, HapticSimSpec) else pair.haptics.planes
+    return run_device(
+        name=pair.master.name,
+        device=device,
+        renderer=Renderer(profile, pair.haptics, 1e-3, local=local),
+        endpoint=session.endpoint(pair.master.name, pair.master.endpoint),
+        on_ready=announce_ready,
+        seconds=seconds or None,
+        keyring=session.keyring(pair.master.name),
+        realtime=session.spec.loop.realtime,
+        start=device.start if isinstance(device, SimDevice) else None,
     )

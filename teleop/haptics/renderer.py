@@ -76,6 +76,13 @@ class Renderer:
         self.force, self.torque = np.zeros(3), np.zeros(3)
         self.refused: dict[str, int] = {}
 
+    def warm_up(self) -> None:
+        """Compile what a sample calls, on a renderer of its own."""
+        spare = Renderer(self._device, HapticsSpec(), self._period_s)
+        spare._count = 1
+        for k in range(2):
+            spare.step(np.full(3, -1e-3 * k), np.zeros(3), 0.0)
+
     @property
     def energy(self) -> float:
         """What the wall took in and has not given back, J; below zero it has given out."""

@@ -7,16 +7,34 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from teleop.devices.force_dimension import ForceDimensionSpec
+from teleop.devices.gamepad import GamepadSpec
+from teleop.devices.sim.device import HapticSimSpec
+from teleop.devices.spacemouse import SpaceMouseSpec
+from teleop.devices.touch import TouchSpec
 from teleop.masters.console_csv import ConsoleCsvSpec, read_console_csv
 from teleop.masters.jigsaws import JigsawsSpec, read_jigsaws
 from teleop.masters.pose_csv import PoseCsvSpec, read_pose_csv
-from teleop.masters.source import HandSource
+from teleop.masters.source import HandSource, MasterError
 from teleop.masters.synthetic import SyntheticSpec, synthetic
 
 MasterSpec: TypeAlias = Annotated[
-    ConsoleCsvSpec | JigsawsSpec | PoseCsvSpec | SyntheticSpec, Field(discriminator="kind")
+    ConsoleCsvSpec
+    | ForceDimensionSpec
+    | GamepadSpec
+    | HapticSimSpec
+    | JigsawsSpec
+    | PoseCsvSpec
+    | SpaceMouseSpec
+    | SyntheticSpec
+    | TouchSpec,
+    Field(discriminator="kind"),
 ]
 """A master as written in TOML; ``kind`` says which."""
+
+
+DEVICES = (ForceDimensionSpec, GamepadSpec, HapticSimSpec, SpaceMouseSpec, TouchSpec)
+"""Masters that are devices: they are read and may be given force, see :mod:`teleop.devices.spec`."""
 
 
 def make_source(spec: MasterSpec, base_dir: Path) -> HandSource:
@@ -27,8 +45,10 @@ def make_source(spec: MasterSpec, base_dir: Path) -> HandSource:
         base_dir: folder of the TOML file that names it; relative paths are read from there.
 
     Raises:
-        MasterError: the recording is missing or damaged; with file, line and column.
+        MasterError: the recording is missing or damaged; with file, line and column. Or ``spec`` is a device.
     """
+    if isinstance(spec, ForceDimensionSpec | GamepadSpec | HapticSimSpec | SpaceMouseSpec | TouchSpec):
+        raise MasterError(f"{spec.kind} is a device, not a motion that could be played")
     if isinstance(spec, SyntheticSpec):
         return synthetic(spec)
     path = base_dir / spec.path.expanduser()

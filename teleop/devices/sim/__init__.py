@@ -1,0 +1,1 @@
+"""A simulated haptic device in a simulated hand."""
