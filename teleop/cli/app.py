@@ -192,6 +192,79 @@ def replay(
 
 
 @app.command
+def report(
+    recording: Path,
+    *,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    json: JsonFile = None,
+    compare: Path | None = None,
+    thresholds: Path | None = None,
+    max_violations: int | None = None,
+    min_clearance_m: float | None = None,
+    max_skipped: int | None = None,
+    max_overruns: int | None = None,
+    max_missing: int | None = None,
+    max_compute_us: float | None = None,
+    max_latency_us: float | None = None,
+    max_tracking_error_m: float | None = None,
+    max_fault_s: float | None = None,
+    min_following_s: float | None = None,
+) -> int:
+    """Turn a recording into one page of HTML that needs no network, or into figures for a machine.
+
+    The exit status is 1 where a threshold is broken; that no tick was inside a region is always asked.
+
+    Parameters
+    ----------
+    recording: Path
+        The MCAP file.
+    out: Path
+        The page; beside the recording when left out. With --json alone no page is written.
+    compare: Path
+        Another recording to show beside it.
+    thresholds: Path
+        TOML file with the thresholds below as keys; a flag goes before the file.
+    max_violations: int
+        Most ticks inside a forbidden region or its margin; 0 when left out.
+    min_clearance_m: float
+        Least clearance beyond any margin, m.
+    max_skipped: int
+        Most deadlines passed over.
+    max_overruns: int
+        Most ticks that lasted beyond the next deadline.
+    max_missing: int
+        Most ticks missing in the recording.
+    max_compute_us: float
+        Most for the 99.9th percentile of a tick's time, us.
+    max_latency_us: float
+        Most for the 99th percentile from the hand's stamp to the command, us.
+    max_tracking_error_m: float
+        Most for the 99.9th percentile of the distance between commanded and measured tip, m.
+    max_fault_s: float
+        Most time in FAULT, s.
+    min_following_s: float
+        Least time of following, s.
+    """
+    from teleop.recorder.report.checks import read_thresholds
+    from teleop.recorder.report.command import run as run_report
+
+    flags = {
+        "max_violations": max_violations,
+        "min_clearance_m": min_clearance_m,
+        "max_skipped": max_skipped,
+        "max_overruns": max_overruns,
+        "max_missing": max_missing,
+        "max_compute_us": max_compute_us,
+        "max_latency_us": max_latency_us,
+        "max_tracking_error_m": max_tracking_error_m,
+        "max_fault_s": max_fault_s,
+        "min_following_s": min_following_s,
+    }
+    asked = read_thresholds(thresholds, flags)
+    return run_report(recording, out=out, json_file=json, compare=compare, thresholds=asked)
+
+
+@app.command
 def send(session: Path, op: str, *args: str, overrides: Overrides = ()) -> int:
     """Send one request to the running controller of a session and print its answer.
 

@@ -47,16 +47,15 @@ def run_recorder(
         RecordingError: the file cannot be begun.
     """
     writer = RecordingWriter(path)
-    luggage = pack(session)
-    facts = {"format": FORMAT, "version": version("trocar"), "config_hash": session.config_hash}
-    writer.metadata("trocar", facts | {"session": session.spec.name, "rate_hz": f"{RATE_HZ:g}"})
-    for name, media_type, data in luggage.attachments():
-        writer.attach(name, media_type, data)
     with open_context(session.keyring(RECORDER)) as context, stop_on_signals() as stop:
         own = Participant(Role.RECORDER, "recorder", session.recorder_endpoint)
         tape = TapeReceiver(context, own.channel("tick"))
         if on_ready is not None:
-            on_ready()
+            on_ready()  # what comes meanwhile waits in the queue
+        facts = {"format": FORMAT, "version": version("trocar"), "config_hash": session.config_hash}
+        writer.metadata("trocar", facts | {"session": session.spec.name, "rate_hz": f"{RATE_HZ:g}"})
+        for name, media_type, data in pack(session).attachments():
+            writer.attach(name, media_type, data)
         error = _record(session, context, tape, writer, stop)
     outcome: dict[str, Any] = {
         "file": str(path),

@@ -28,7 +28,7 @@ class ChildSpec:
     leads: bool = False
     vital: bool = True
     restarts: int = 0
-    ready_timeout_s: float = 60.0
+    ready_timeout_s: float = 180.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from teleop.controller.build import build_controller
 from teleop.controller.controller import Controller
 from teleop.controller.record import tick_inputs
 from teleop.controller.telemetry import pair_telemetry
-from teleop.controller.types import ControllerInputs
 from teleop.recorder.read import Recording, RecordingReadError
 from teleop.recorder.replay.exact import complete_ticks, restored, warm_up
 from teleop.wire.messages import MeasuredJs, PairTelemetry
@@ -190,9 +189,7 @@ def _run(controller: Controller, ticks: list[TickRecord], order: list[int], resu
             if came.arm is not None:
                 came.arm = arm.measured(came.arm)
             pairs.append(came)
-        inputs = ControllerInputs(
-            recorded.now_ns, tuple(pairs), recorded.requests, recorded.estops, recorded.shut_down
-        )
+        inputs = replace(recorded, pairs=tuple(pairs))
         outputs = controller.step(inputs, record.dt_s)
         result.ticks += 1
         for k, (pair, out) in enumerate(zip(controller.pairs, outputs.pairs, strict=True)):

@@ -1,0 +1,1 @@
+"""A recording as figures, verdicts and one page that a person can judge."""
