@@ -6,7 +6,7 @@ RUN    := $(VENV)/.run-installed
 DEV    := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench soak hil-catches clean
+.PHONY: help demo test lint types unit bench soak fuzz hil-catches clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ soak: $(DEV) ## the long runs: adversarial ticks, hours of samples
 
 hil-catches: $(DEV) ## a bad driver for each rule of the conformance test: each is caught
 	$(BIN)/python -m pytest hil_tests/test_bad_drivers.py $(ARGS)
+
+fuzz: $(DEV) ## every decoder under atheris, SECONDS=20 each
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.run $(or $(SECONDS),20)
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

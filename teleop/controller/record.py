@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, cast
 
 import msgspec
 
 from teleop.controller.types import Command, ControllerInputs, ControllerOutputs, PairInputs
-from teleop.wire.messages import Event, Telemetry
+from teleop.wire.messages import Event, Reply, Request, Telemetry
 from teleop.wire.record import (
     CommandRecord,
     EstopRecord,
@@ -58,9 +60,9 @@ def tick_record(
                 pair=name,
                 master=came.master,
                 arm=came.arm,
-                arm_replies=list(came.arm_replies),
+                arm_replies=[_no_lease_in_reply(reply) for reply in came.arm_replies],
                 command=None if went.command is None else command_record(went.command),
-                arm_requests=list(went.arm_requests),
+                arm_requests=[_no_lease_in_request(request) for request in went.arm_requests],
             )
             for name, came, went in zip(names, inputs.pairs, outputs.pairs, strict=True)
         ],
@@ -81,8 +83,37 @@ def command_record(command: Command) -> CommandRecord:
         command.qd.tolist(),
         command.stop_s,
         command.jaw_rad,
-        command.lease,
+        stand_in(command.lease),
     )
+
+
+_STAND_IN = b"recorded:"
+
+
+@lru_cache(maxsize=64)
+def stand_in(lease: bytes) -> bytes:
+    """What a recording holds instead of a lease: who has the lease may command the arm.
+
+    The same lease always has the same stand-in, and a stand-in is its own, so a replay gives the same bits.
+    """
+    if not lease or lease.startswith(_STAND_IN):
+        return lease
+    return _STAND_IN + blake2b(lease, digest_size=8).hexdigest().encode()
+
+
+def _hidden(table: Any) -> Any:
+    """A map of a request or a reply with a stand-in for its lease."""
+    if isinstance(table, dict) and isinstance(table.get("lease"), bytes):
+        return table | {"lease": stand_in(table["lease"])}
+    return table
+
+
+def _no_lease_in_reply(reply: Reply) -> Reply:
+    return Reply(id=reply.id, ok=reply.ok, result=_hidden(reply.result), error=reply.error)
+
+
+def _no_lease_in_request(request: Request) -> Request:
+    return Request(id=request.id, op=request.op, args=_hidden(request.args))
 
 
 def tick_inputs(record: TickRecord) -> ControllerInputs:

@@ -185,3 +185,28 @@ def test_hold_and_disabled_are_asked_only_for_shape_and_finite_numbers() -> None
     arm.send(mode="HOLD", q=[NAN, 0.0])
     arm.send(mode="DISABLED", q=[0.0])
     assert arm.contract.rejected == {Reject.NOT_FINITE: 1, Reject.SHAPE: 1}
+
+
+def test_a_controller_whose_clock_was_set_is_refused_until_its_lease_has_lapsed() -> None:
+    arm = armed(shared_clock=False)
+    for _ in range(100):
+        arm.send()
+    executed = arm.contract.executed
+    for _ in range(200):  # a minute ahead, and it stays there
+        arm.send(stamp_ns=arm.now_ns + 60_000 * MS)
+    assert arm.contract.executed == executed
+    assert arm.contract.rejected["age"] == 200
+    assert arm.contract.state.value == "DISABLED"
+    arm.silence(1000)
+    assert not arm.contract.lease.held
+    arm.arm()
+    arm.send(stamp_ns=arm.now_ns + 60_000 * MS)
+    assert arm.contract.executed == executed + 1
+
+
+def test_a_delay_that_shrinks_by_much_is_not_taken_for_a_clock_that_was_set() -> None:
+    arm = armed(shared_clock=False)
+    for _ in range(60):
+        arm.send()
+    arm.send(seq=arm.seq + 60, stamp_ns=arm.now_ns + MS - 100_000)
+    assert arm.contract.executed == 61
