@@ -55,8 +55,9 @@ def build_pair(
     """
     arm = place_arm(spec.arm, arm_spec)
     guard = Guard(spec.arm.name, arm, scene, gate, PERIOD_S)
-    # The rehearsal meets only what its hand runs into, and compiling a kernel in the loop takes a second.
-    warm_up(guard.view, np.array(arm.home), arm.along, PERIOD_S)
+    if scene.fixtures:
+        # The rehearsal meets only what its hand runs into, and compiling a kernel in the loop takes a second.
+        warm_up(guard.view, np.array(arm.home), arm.along, PERIOD_S)
     free = FreeTracker(arm.limits, PERIOD_S) if spec.haptics.enabled else None
     return Pair(
         name=spec.name,
