@@ -183,7 +183,10 @@ class Pair:
                 self.mapping.step(self.hand.p, self.hand.quat_xyzw, dt)
             else:
                 self.mapping.rebase(*self.hand.rebased_from, self.hand.p, self.hand.quat_xyzw, dt)
+            given_up = self.mapping.leash(self.motion.p_world_tip, self.hand.p, self.hand.quat_xyzw)
             self.motion.follow(self.mapping.p_world, self.mapping.quat_world_xyzw)
+            if given_up > _NOTABLE_M:
+                self.motion.ledger.append(LedgerLine("leash", "limited", "tip", given_up))
             if self.mapping.eased_m > _NOTABLE_M:
                 self.motion.ledger.append(LedgerLine("round trip", "eased", "tip", self.mapping.eased_m))
             self.jaw.follow(self.hand.gripper_rad * self.mapping.spec.jaw_scale, starts)

@@ -25,6 +25,7 @@ HD_SUCCESS, HD_INVALID_HANDLE = 0x0000, 0xFFFFFFFF
 HD_CURRENT_BUTTONS, HD_CURRENT_TRANSFORM, HD_CURRENT_FORCE = 0x2000, 0x2052, 0x2700
 HD_FORCE_OUTPUT, HD_CALLBACK_DONE = 0x4000, 0
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_void_p)
+_MOST_ERRORS = 64
 _PRIORITY = 32767  # HD_DEFAULT_SCHEDULER_PRIORITY
 _BUTTON_1, _BUTTON_2 = 1, 2
 # Errors after which the device is not there any more; others (warm motors, too much force) pass.
@@ -102,6 +103,9 @@ class Touch:
     def open(self) -> None:
         """Open the device, start HDAPI's servo and let it render."""
         hd = self._library()
+        for _ in range(_MOST_ERRORS):  # left over from before a loss
+            if hd.hdGetError().errorCode == HD_SUCCESS:
+                break
         handle = hd.hdInitDevice(self._spec.name.encode())
         if handle == HD_INVALID_HANDLE or hd.hdGetError().errorCode != HD_SUCCESS:
             raise DeviceError(

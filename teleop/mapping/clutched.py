@@ -158,6 +158,30 @@ class ClutchedMapping:
         if self._move(p_master, quat_master_xyzw) > _REREFERENCE_RAD:
             self._rereference(p_master, quat_master_xyzw)
 
+    def leash(self, p_tip_world: Array, p_master: Array, quat_master_xyzw: Array) -> float:
+        """Keep the desired tip within ``leash_m`` of the commanded one; after :meth:`step`.
+
+        What is beyond is given up: new references are taken there, so a hand that turns back moves the tool
+        at once. The desired tip moves no more than hand and tool did in the tick.
+
+        Args:
+            p_tip_world: commanded tip, shape (3,), m.
+            p_master: position of the hand, shape (3,), m, master frame.
+            quat_master_xyzw: orientation of the hand, shape (4,).
+
+        Returns:
+            how much was given up, m.
+        """
+        if self.spec.leash_m is None:
+            return 0.0
+        away = self.p_world - p_tip_world
+        distance = math.hypot(*away.tolist())
+        if distance <= self.spec.leash_m:
+            return 0.0
+        self.p_world[:] = p_tip_world + self.spec.leash_m / distance * away
+        self._rereference(p_master, quat_master_xyzw)
+        return distance - self.spec.leash_m
+
     def _move(self, p_master: Array, quat_master_xyzw: Array) -> float:
         """Map the hand with the factors in force; returns how far it is turned from its reference, rad."""
         factor = self._ramp * self._easing

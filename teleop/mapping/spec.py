@@ -46,6 +46,8 @@ class MappingSpec(BaseModel):
             ``"aligned"`` engages only once hand and tool differ by less than the tolerance (the rest is
             kept, so engaging never turns the tool); ``"locked"`` leaves the tool's orientation alone.
         alignment_tolerance_deg: tolerance of ``"aligned"``. dVRK uses 5 degrees.
+        leash_m: the desired tip is never farther than this from the commanded one, m, so that reversing takes
+            effect at once: for input devices that feel nothing. Left out, hand and tool keep their tie.
         ramp_s: after each engage the scale grows from 0 to its value in this time, s.
         jaw_scale: jaw opening per gripper opening, 1.
         jaw_rate_max_rad_s: jaw speed limit, rad/s. dVRK uses 720 deg/s.
@@ -57,6 +59,7 @@ class MappingSpec(BaseModel):
     rotation_scale: Annotated[float, Field(gt=0.0, le=MAX_SCALE)] = 1.0
     orientation: Literal["relative", "aligned", "locked"] = "relative"
     alignment_tolerance_deg: Annotated[float, Field(gt=0.0, le=180.0)] = 5.0
+    leash_m: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     ramp_s: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
     jaw_scale: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
     jaw_rate_max_rad_s: Annotated[float, Field(gt=0.0, le=100.0)] = 12.57
