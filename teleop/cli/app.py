@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import version
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -316,6 +316,61 @@ def check(*sessions: Path, effective: bool = False, overrides: Overrides = ()) -
 
 
 @app.command
+def bake(
+    mesh: Path,
+    *,
+    units: Literal["m", "cm", "mm", "um", "in"],
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    spacing_m: Annotated[float, Parameter(validator=Number(gt=0.0))] = 0.5e-3,
+    band_m: Annotated[float, Parameter(validator=Number(gt=0.0))] = 6e-3,
+    both_sides: bool = False,
+    treat_as: Literal["solid", "shell", "hull"] = "solid",
+    thickness_m: Annotated[float | None, Parameter(validator=Number(gt=0.0))] = None,
+    scale: Annotated[float, Parameter(validator=Number(gt=0.0))] = 1.0,
+    frame: Literal["own", "lps", "ras"] = "own",
+    labels: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative=())] = (),
+    cache: Path | None = None,
+) -> int:
+    """Bake a mesh or a labelled volume into a distance field, and say what it cost and what it proves.
+
+    The field is kept in the cache under the hash of the file and of the options, where sessions find it.
+
+    Parameters
+    ----------
+    mesh: Path
+        A mesh (.stl .obj .ply .vtp) or a labelled volume (.nrrd .nhdr .nii .nii.gz).
+    units: str
+        Unit of the file's coordinates. A file does not say, and it is never guessed.
+    out: Path
+        Write the field to this file as well, for shape = "field".
+    spacing_m: float
+        Distance of the field's samples, m: finer is nearer to the surface and larger.
+    band_m: float
+        The field is fine up to this distance from the surface, m; beyond it a lower bound answers.
+    both_sides: bool
+        Bake the inside too, for keep-in regions.
+    treat_as: str
+        A solid needs a closed surface; a shell is a wall around the sheet; a hull the convex solid around it.
+    thickness_m: float
+        Thickness of a shell, m.
+    scale: float
+        A further factor on a mesh's coordinates, for files drawn in no unit.
+    frame: str
+        A mesh's patient frame: ras is turned into LPS, the frame of DICOM; own and lps are taken as they are.
+    labels: int
+        The labels of a volume that are solid.
+    cache: Path
+        Folder of baked fields instead of the user's cache.
+    """
+    from teleop.cli.bake import bake as bake_file
+
+    return bake_file(
+        mesh, out, units=units, spacing_m=spacing_m, band_m=band_m, both_sides=both_sides, treat_as=treat_as,
+        thickness_m=thickness_m, scale=scale, frame=frame, labels=labels, cache=cache,
+    )  # fmt: skip
+
+
+@app.command
 def tremor(
     recording: Path,
     *,
@@ -475,10 +530,10 @@ def doctor(
     return run_doctor(seconds=seconds, load=load, json_file=json)
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Entry point: errors made on purpose are printed without a traceback, exit status 2."""
     try:
-        sys.exit(app())
+        sys.exit(app(words))
     except (FixtureError, KinematicsError, TrocarError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
