@@ -60,7 +60,8 @@ def demo(
     Parameters
     ----------
     fixtures: str
-        Name of a fixture profile that guards the arm, see configs/fixtures; or a TOML file of your own.
+        A fixture of the gallery that guards the arm: biopsy_line, skull_base, suturing_tube, trocar_cone or
+        vessel_guard; or a TOML file of your own.
     """
     from teleop.cli.run import run_session
     from teleop.config.toml import profiles_dir
@@ -274,9 +275,11 @@ def send(session: Path, op: str, *args: str, overrides: Overrides = ()) -> int:
         The session's TOML file.
     op: str
         The request: enable, disable, pause, resume, home, unhome, engage, release, set_scale, set_filter,
-        set_fixture, remove_fixture, get_config, get_state, reset_fault; or estop.
+        set_fixture, set_fixture_pose, remove_fixture, get_fixtures, get_config, get_state, reset_fault; or
+        estop.
     args: str
-        Its arguments as key=value, for instance scale=0.2 pair=right.
+        Its arguments as key=value, for instance scale=0.2 pair=right, or fixture=@vessel.toml for a file with
+        one fixture, whose mesh is then baked here first.
     """
     from teleop.cli.send import send_request
 
@@ -301,7 +304,9 @@ def keys(session: Path, *names: str, overrides: Overrides = ()) -> int:
 
 @app.command
 def check(*sessions: Path, effective: bool = False, overrides: Overrides = ()) -> int:
-    """Check sessions and every profile they name; print all mistakes at once.
+    """Check sessions, every profile they name and what their fixtures mean; print all mistakes at once.
+
+    Exit status: 0 good, 1 a fixture cannot be meant as it is, 2 a file is wrong.
 
     Parameters
     ----------

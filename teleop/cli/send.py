@@ -8,7 +8,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from teleop.config import Session, load_session
+from pydantic import ValidationError
+
+from fixtures.geometry.baked import Workshop
+from fixtures.geometry.ready import ready
+from teleop.config import ConfigError, Session, load_session
+from teleop.config.toml import read_toml
 from teleop.wire.endpoints import Participant
 from teleop.wire.errors import WireError
 from teleop.wire.estop import push_to_all
@@ -29,6 +34,21 @@ def _arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             arguments[key] = raw
     return arguments
+
+
+def _ready(arguments: dict[str, Any]) -> dict[str, Any]:
+    """``fixture=@FILE`` is read, and meshes are baked here, so that the controller only maps the field."""
+    fixture, folder = arguments.get("fixture"), Path.cwd()
+    if isinstance(fixture, str) and fixture.startswith("@"):
+        path = Path(fixture[1:])
+        table, folder = read_toml(path), path.parent
+        tables = table.get("fixture", [table])
+        if len(tables) != 1:
+            raise ConfigError([f"{path}: one fixture was expected, there are {len(tables)}"])
+        fixture = tables[0]
+    return (
+        {**arguments, "fixture": ready(fixture, Workshop(folder))} if isinstance(fixture, dict) else arguments
+    )
 
 
 def estop_everything(session: Session, source: str, why: str) -> list[str]:
@@ -60,6 +80,13 @@ def send_request(path: Path, op: str, args: tuple[str, ...], *, overrides: tuple
     except ValueError as error:
         print(f"trocar send: {error}", file=sys.stderr)
         return 2
+    if op == "set_fixture":
+        try:
+            arguments = _ready(arguments)
+        except ValidationError as error:
+            lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            print(f"trocar send: {lines}", file=sys.stderr)
+            return 2
     own = Participant(Role.CONTROLLER, "controller", session.controller_endpoint)
     with (
         open_context(session.keyring(OPERATOR)) as context,

@@ -31,10 +31,24 @@ def pair_line(pair: PairTelemetry) -> str:
     if reason is not None and reason is not Reason.NONE:
         return f"{pair.teleop_state}: {reason.sentence} {reason.action}"
     x, y, z = (1e3 * c for c in pair.p_command_m)
-    acted = ", ".join(f"{line.who} {line.what} {line.body}" for line in pair.ledger[:2])
+    acted = _acted(pair)
     return (
         f"{pair.teleop_state}  tip {x:7.2f} {y:7.2f} {z:7.2f} mm  "
         f"arm behind {1e3 * pair.tracking_error_m:.2f} mm  {acted}"
+    )
+
+
+def _acted(pair: PairTelemetry) -> str:
+    """Who acts in this tick, the greatest part first: "artery clamped jaw by 12 um"."""
+    most: dict[tuple[str, str], tuple[float, str]] = {}
+    for line in pair.ledger:
+        key = (line.who, line.what)
+        if key not in most or line.by_m > most[key][0]:
+            most[key] = (line.by_m, line.body)
+    acted = sorted(most.items(), key=lambda item: -item[1][0])[:2]
+    return ", ".join(
+        f"{who} {what} {body}" + (f" by {1e6 * by_m:.0f} um" if by_m > 0.0 else "")
+        for (who, what), (by_m, body) in acted
     )
 
 
@@ -74,6 +88,12 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
                     f"{axis['tremor_rms_out_um']:.1f} um out ({axis['band_6_14_hz_db']:.1f} dB)",
                     highlight=False,
                 )
+    for acted in sorted(summary.get("acted", ()), key=lambda line: -line["by_m"]):
+        by = f"{1e3 * acted['by_m']:.2f} mm of the way in all"
+        if acted["what"] == "guided":  # a displacement, which does not add up
+            by = f"by up to {1e3 * acted['most_m']:.2f} mm"
+        text = f"{acted['who']} {acted['what']} for {acted['seconds']:.2f} s, {by}"
+        console.print(text, highlight=False, markup=False)
     for fixture, clearance in summary["min_clearance_m"].items():
         console.print(f"smallest clearance to {fixture}: {1e3 * clearance:.3f} mm", highlight=False)
     rejected = ", ".join(f"{reason} {count}" for reason, count in summary["rejected"].items())

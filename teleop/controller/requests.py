@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
+from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from fixtures.display import plain
 from fixtures.errors import FixtureError
+from fixtures.fixture import Fixture
 from fixtures.geometry.baked import Workshop
+from fixtures.motion.streamed import Streamed
 from fixtures.scene import Scene
 from fixtures.spec import AnyFixture
+from kinematics.pose import quat_to_matrix
 from teleop.config.errors import suggest
 from teleop.controller.pair import Pair
 from teleop.safety.reasons import Reason
@@ -18,6 +24,9 @@ from teleop.safety.states import Operating, OperatingMachine
 from teleop.tremor import FilterSpec, make_pose_filter
 from teleop.wire.liveness import InputMonitor
 from teleop.wire.messages import Reply, Request
+
+_OLDEST_POSE_NS = 1_000_000_000
+"""A pose older than this says nothing about now."""
 
 
 class RefusedError(Exception):
@@ -42,7 +51,17 @@ class _FilterArgs(_PairArgs):
 
 
 class _FixtureArgs(_Args):
-    fixture: dict[str, Any]
+    fixture: dict[str, Any] | None = None
+    name: str | None = None
+    enabled: bool | None = None
+
+
+class _FixturePoseArgs(_Args):
+    name: str
+    p_m: Annotated[list[float], Len(3, 3)]
+    quat_xyzw: Annotated[list[float], Len(4, 4)]
+    twist: Annotated[list[float], Len(6, 6)] = [0.0] * 6
+    stamp_ns: int | None = None
 
 
 class _NameArgs(_Args):
@@ -80,7 +99,9 @@ class RequestDesk:
             "set_scale": (_ScaleArgs, self._set_scale),
             "set_filter": (_FilterArgs, self._set_filter),
             "set_fixture": (_FixtureArgs, self._set_fixture),
+            "set_fixture_pose": (_FixturePoseArgs, self._set_fixture_pose),
             "remove_fixture": (_NameArgs, self._remove_fixture),
+            "get_fixtures": (_Args, self._get_fixtures),
             "get_config": (_Args, lambda args, operating, pairs: self._config),
             "get_state": (_Args, self._get_state),
         }
@@ -184,22 +205,69 @@ class RequestDesk:
             pair.set_filter(make_pose_filter(spec, self._rate_hz))
 
     def _set_fixture(self, args: _FixtureArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> str:
+        """Add or change a fixture, or switch one on or off; in force from this tick on."""
+        if args.fixture is None:
+            if args.name is None or args.enabled is None:
+                raise RefusedError("give a whole fixture, or the name of one with enabled = true or false")
+            self._scene.check(self._named(args.name))
+            self._scene.enable(args.name, args.enabled)
+            return args.name
+        if args.name is not None or args.enabled is not None:
+            raise RefusedError("give a whole fixture, or the name of one with enabled, not both")
         spec = _fixture_adapter.validate_python(args.fixture)
         known = {body for pair in pairs for body in (*pair.arm.bodies.body_names, "all")}
         unknown = sorted(set(spec.bodies) - known)
         if unknown:
             raise RefusedError(f"no arm has a body {', '.join(unknown)}; bodies: {', '.join(sorted(known))}")
-        self._scene.change(spec.build(Workshop()))
+        fixture = spec.build(Workshop(live=True))
+        self._scene.check(fixture)
+        self._scene.change(fixture)
         return spec.name
 
-    def _remove_fixture(self, args: _NameArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
-        if args.name not in self._scene.names:
-            names = self._scene.names
+    def _set_fixture_pose(
+        self, args: _FixturePoseArgs, operating: OperatingMachine, pairs: Sequence[Pair]
+    ) -> dict[str, float]:
+        """A new pose and twist of a fixture whose motion is a stream; how far off the prediction it was."""
+        motion = self._named(args.name).motion
+        if not isinstance(motion, Streamed):
             raise RefusedError(
-                f"there is no fixture {args.name!r}.{suggest(args.name, names)} "
-                f"Fixtures: {', '.join(names) or 'none'}"
+                f"fixture {args.name!r} does not follow a stream: motion = {{ type = 'stream', .. }}"
             )
+        quat = np.array(args.quat_xyzw)
+        if not abs(np.linalg.norm(quat) - 1.0) < 1e-3:
+            raise RefusedError(f"quat_xyzw must have length 1, has {np.linalg.norm(quat):.4g}")
+        now_ns = pairs[0].now_ns
+        stamp_ns = now_ns if args.stamp_ns is None else args.stamp_ns
+        if not 0 <= now_ns - stamp_ns <= _OLDEST_POSE_NS:
+            raise RefusedError(
+                f"stamp_ns is {(now_ns - stamp_ns) * 1e-6:.1f} ms before this tick; it must be of the "
+                f"controller's monotonic clock, not in the future and at most "
+                f"{_OLDEST_POSE_NS * 1e-6:.0f} ms old"
+            )
+        T, R, p = np.eye(4), np.empty((3, 3)), np.empty(3)
+        T[:3, :3], T[:3, 3] = quat_to_matrix(quat), args.p_m
+        motion.pose(stamp_ns * 1e-9, R, p)
+        allowed = motion.speed_error * motion.age(stamp_ns * 1e-9)
+        motion.update(T, np.array(args.twist[:3]), np.array(args.twist[3:]), stamp_ns * 1e-9)
+        return {"off_m": float(np.linalg.norm(T[:3, 3] - p)), "allowed_m": allowed}
+
+    def _named(self, name: str) -> Fixture:
+        names = self._scene.names
+        if name not in names:
+            raise RefusedError(
+                f"there is no fixture {name!r}.{suggest(name, names)} Fixtures: {', '.join(names) or 'none'}"
+            )
+        return self._scene.fixtures[names.index(name)]
+
+    def _remove_fixture(self, args: _NameArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
+        self._named(args.name)
         self._scene.remove(args.name)
+
+    def _get_fixtures(
+        self, args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]
+    ) -> list[dict[str, Any]]:
+        """Every fixture as plain data, with where its frame is now."""
+        return [plain(fixture, self._scene.now) for fixture in self._scene.fixtures]
 
     @staticmethod
     def _get_state(args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class RunStatistics:
         self._states: defaultdict[str, float] = defaultdict(float)
         self._reasons: defaultdict[str, float] = defaultdict(float)
         self._clearance: dict[str, float] = {}
+        self._acted: dict[tuple[str, str], list[float]] = {}
         self._tracking = Series()
         self._round_trip = Series()
         self._violations = 0
@@ -77,6 +78,17 @@ class RunStatistics:
             for fixture, clearance in out.clearance_m.items():
                 self._clearance[fixture] = min(clearance, self._clearance.get(fixture, clearance))
             self._violations += out.violation
+            told = set()
+            for line in out.ledger:
+                key = (line.who, line.what)
+                acted = self._acted.get(key)
+                if acted is None:
+                    acted = self._acted[key] = [0.0, 0.0, 0.0]
+                if key not in told:
+                    told.add(key)
+                    acted[0] += dt
+                acted[1] += line.by_m
+                acted[2] = max(acted[2], line.by_m)
 
     def summary(self, rejected_bytes: dict[str, int], rate_hz: float) -> dict[str, Any]:
         """The part of ``--json`` that is not timing.
@@ -91,6 +103,10 @@ class RunStatistics:
             rejected.update(pair.link.rejected)
         return {
             "min_clearance_m": dict(self._clearance),
+            "acted": [
+                {"who": who, "what": what, "seconds": round(seconds, 3), "by_m": by_m, "most_m": most_m}
+                for (who, what), (seconds, by_m, most_m) in self._acted.items()
+            ],
             "violations": self._violations,
             "internal_errors": self.internal_errors,
             "rejected": dict(rejected),
