@@ -6,7 +6,7 @@ RUN    := $(VENV)/.run-installed
 DEV    := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench soak fuzz hil-catches clean
+.PHONY: help demo test lint types unit bench soak fuzz hil hil-catches fault-matrix soak-hil clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,16 @@ bench: $(DEV) ## measured claims, each beside a peer
 
 soak: $(DEV) ## the long runs: adversarial ticks, hours of samples
 	$(BIN)/python -m pytest -m soak -s $(ARGS)
+
+hil: $(DEV) ## hardware in the loop, on the simulated arm; ARGS='--rig NAME --endpoint E --allow-motion'
+	$(BIN)/python -m pytest hil_tests -m "not soak" --ignore=hil_tests/test_bad_drivers.py \
+	  --html hil.html --junitxml hil.xml $(ARGS)
+
+fault-matrix: $(DEV) ## every fault on every stream: docs/fault-matrix.md and fault-matrix.html (20 minutes)
+	$(BIN)/python -m hil_tests.fault_matrix --docs docs/fault-matrix.md --html fault-matrix.html $(ARGS)
+
+soak-hil: $(DEV) ## two arms at 1 kHz for half an hour: memory, skips, latency over time; ARGS='--minutes 5'
+	$(BIN)/python -m hil_tests.soak $(ARGS)
 
 hil-catches: $(DEV) ## a bad driver for each rule of the conformance test: each is caught
 	$(BIN)/python -m pytest hil_tests/test_bad_drivers.py $(ARGS)

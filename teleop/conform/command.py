@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from teleop.conform.bench import Bench
 from teleop.conform.bounds import Bounds
 from teleop.conform.page import page, rules_section
 from teleop.conform.probe import Probe
+from teleop.conform.punctual import punctual
 from teleop.conform.report import as_json, as_junit, closing, counts, line
 from teleop.conform.rule import Rule, Verdict
 from teleop.conform.rules import RULES
 from teleop.conform.runner import Result, run_rules
 from teleop.errors import TrocarError
 from teleop.wire.sockets import open_context
-
-_PRIORITY = 45
 
 
 def choose(patterns: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -47,12 +44,6 @@ def numbers(text: str, flag: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise TrocarError(f"{flag} must be numbers separated by commas, one a joint; got {text!r}") from None
-
-
-def be_punctual() -> None:
-    """Measure as a program that runs when it wants to, where the system permits."""
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY))
 
 
 def restarter(command: str | None) -> Callable[[], None] | None:
@@ -112,12 +103,12 @@ def run(
     with open_context() as context:
         probe = Probe(context, endpoint)
         bench = Bench(probe, bounds, restarter(restart))
-        be_punctual()
         motion = "moving it within the bounds" if bounds else "without moving it"
         print(
             f"{probe.name} at {endpoint}: {bench.n} joints ({', '.join(bench.joints)}), {motion}", flush=True
         )
-        results = run_rules(bench, chosen, lambda result: print(line(result), flush=True))
+        with punctual():
+            results = run_rules(bench, chosen, lambda result: print(line(result), flush=True))
     print(closing(probe.name, results))
     _write(json_file, lambda: json.dumps(as_json(endpoint, _plain(probe.info), results), indent=2) + "\n")
     _write(junit_file, lambda: as_junit(probe.name, results))

@@ -71,6 +71,7 @@ class Proxy:
         self._context = context
         self._spec = spec
         self._number = 0
+        self._begin_s = time.monotonic()
         self._pending: list[_Pending] = []
         self._readers: dict[Socket, Callable[[Socket], None]] = {}
         self._poller = zmq.Poller()
@@ -176,7 +177,7 @@ class Proxy:
 
     def run(self, stop: StopFlag, seconds: float | None = None) -> None:
         """Pass messages on until told to stop."""
-        begin_s = time.monotonic()
+        begin_s = self._begin_s = time.monotonic()
         while not stop.asked:
             now_s = time.monotonic() - begin_s
             if seconds is not None and now_s >= seconds:
@@ -184,7 +185,8 @@ class Proxy:
             while self._timeline and self._timeline[0].at_s <= now_s:
                 self._apply(self._timeline.pop(0))
             self._deliver()
-            for socket, _ in self._poller.poll(0 if self._wait() else 5):
+            # A change of the timeline may be late by one wait, 1 ms.
+            for socket, _ in self._poller.poll(0 if self._wait() else 1):
                 if socket in self._readers:
                     self._readers[socket](socket)
 
@@ -218,7 +220,13 @@ class Proxy:
             request = msgspec.msgpack.decode(socket.recv(zmq.NOBLOCK))
             args = request.get("args", {})
             if request["op"] == "set":
-                self._set(tuple(args.get("streams", ())), args.get("preset"), args.get("impair", {}))
+                streams = tuple(args.get("streams", ()))
+                self._set(streams, args.get("preset"), args.get("impair", {}))
+                if (for_s := args.get("for_s")) is not None:
+                    at_s = time.monotonic() - self._begin_s + float(for_s)
+                    self._timeline = sorted(
+                        [*self._timeline, Change(at_s=at_s, streams=streams)], key=lambda change: change.at_s
+                    )
             elif request["op"] != "stats":
                 raise ValueError(f"no operation {request['op']!r}; there are: set, stats")
             reply = {"ok": True, "result": self.statistics()}

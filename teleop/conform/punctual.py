@@ -1,0 +1,30 @@
+"""Real-time scheduling for as long as something is measured, where the system permits it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PRIORITY = 45
+"""Above the loops that are measured: who measures late finds others late."""
+
+
+@contextmanager
+def punctual() -> Iterator[None]:
+    """Run this thread, and ZeroMQ's threads that exist by now, before all others; as before afterwards."""
+    with suppress(OSError):
+        for thread in Path("/proc/self/task").iterdir():
+            if (thread / "comm").read_text().startswith("ZMQbg/IO"):
+                _schedule(int(thread.name), os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, PRIORITY + 1)
+        _schedule(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, PRIORITY)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            _schedule(0, os.SCHED_OTHER, 0)
+
+
+def _schedule(thread_id: int, policy: int, priority: int) -> None:
+    os.sched_setscheduler(thread_id, policy, os.sched_param(priority))
