@@ -27,6 +27,8 @@ from .scenes import ArmPlace
 from .solids import Region
 
 Array = np.ndarray
+DIP_M = 1.001e-6
+"""The gate lets a body that is inside get deeper by a micrometre in the middle of a way, never at its end."""
 ROUNDING_M = 1e-9
 """Below this a negative clearance is floating point: positions of order 1 m, two routes to them."""
 EVERY = 16
@@ -193,6 +195,17 @@ def _at(track: Track, k: Array, way: tuple[str, float]) -> tuple[Array, Array]:
     return track.q[k] + track.v[k] * (0.5 * s * S)[:, None], track.t[k] + T + S * (1 - np.sqrt(1 - s))
 
 
+def _fixed_by(track: Track) -> Array:
+    """For each tick the tick whose command it carries out: an earlier one where it goes on along a stop."""
+    v, S = track.v[:-1], np.maximum(track.stop_s[:-1, None], T)
+    along = (
+        track.sent[1:] & track.sent[:-1] & np.isclose(track.v[1:], v * (1 - T / S), 1e-9, 1e-15).all(axis=1)
+    )
+    own = np.arange(len(track.t))
+    own[1:][along] = 0
+    return np.maximum.accumulate(own)
+
+
 def _clearance(arm: ArmPlace, region: Region, q: Array, t: Array, tick: Array, sphere: Array) -> Array:
     """Exact clearance of pairs: sphere[j] with the arm at q[tick[j]], time t[tick[j]]."""
     frames = arm.oracle.frames(q)
@@ -315,6 +328,13 @@ def _region(
             )
     else:
         deeper = (start < -ROUNDING_M) & ~alarmed & (end < start - ROUNDING_M)
+        # Along a stop the promise is that of the command that fixed it: never deeper than before that one.
+        first = _fixed_by(track)[ticks[k]]
+        along = np.flatnonzero(deeper & (first < ticks[k]) & (track.t[first] >= region.since_s))
+        if len(along):
+            was = (track.before[first[along]], track.t[first[along]])
+            then = _clearance(arm, region, *was, np.arange(len(along)), spheres[i[along]])
+            deeper[along] = end[along] < then - DIP_M
         if deeper.any():
             tally.deeper += len(np.unique(k[deeper]))
             worst = np.flatnonzero(deeper)[(end - start)[deeper].argmin()]
@@ -367,7 +387,7 @@ def _presses(arm: ArmPlace, track: Track, regions: list[Region], tally: Tally, l
             centers = arm.oracle.centers(track.q[[k]], spheres)[0]
             d = region.distance(centers, np.full(len(spheres), track.t[k])) - arm.oracle.radii[spheres]
             least = min(least, float(d.min()))
-        if least < np.inf:
+        if -ROUNDING_M <= least < np.inf:
             tally.presses += 1
             tally.far_presses += least > 1e-4
             tally.stops_m.append(least)

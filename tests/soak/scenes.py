@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from kinematics.arm import ArmModel
 from kinematics.spec import ArmSpec
-from teleop.config.session import Session, SessionSpec
+from teleop.config.session import Session, load_session
 from teleop.config.toml import find_profile, read_toml, validate
 
 from .arm_oracle import ArmOracle
@@ -73,7 +75,6 @@ class Plan:
         fixtures: as in TOML.
         regions: the hard ones, for the oracle.
         later: fixtures that appear while running, with what they are to the oracle.
-        folder: where meshes lie.
         apart: the two arms keep this margin between them [m], or None.
         clear: a body may never be inside, so recovery would be a fault of ours.
     """
@@ -83,7 +84,6 @@ class Plan:
     fixtures: list[Table] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     later: list[Table] = field(default_factory=list)
-    folder: Path = Path()
     apart: float | None = None
     clear: bool = True
 
@@ -97,7 +97,7 @@ class Plan:
         return True
 
     def session(self, rng: Rng) -> Session:
-        """A session in memory, with a mapping and a filter of its own."""
+        """A session as a user would write it, with a mapping and a filter of its own."""
         pairs = []
         for k, arm in enumerate(self.arms):
             pairs.append(
@@ -113,11 +113,20 @@ class Plan:
                     "filter": {"kind": str(rng.choice(["none", "none", "butterworth", "kalman_bank"]))},
                 }
             )
-        spec = SessionSpec.model_validate({"name": "soak", "pairs": pairs, "fixture": self.fixtures})
-        arms = tuple(a.spec for a in self.arms)
-        fixtures = tuple((fixture, self.folder) for fixture in spec.fixture)
-        nobody = (None,) * len(arms)
-        return Session(spec, Path("soak.toml"), arms, nobody, (Path(),) * len(arms), fixtures, "")
+        table = {"name": "soak", "pairs": pairs, "fixture": self.fixtures}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "soak.toml"
+            path.write_text("\n".join(f"{key} = {_toml(value)}" for key, value in table.items()))
+            return load_session(path)
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it in a line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value)
 
 
 def clearance_at_home(arms: list[ArmPlace], region: Region) -> float:
@@ -365,8 +374,7 @@ def many(rng: Rng, plan: Plan) -> None:
 def tooth(rng: Rng, plan: Plan, units_mm: float = 0.1) -> None:
     """The tooth of chai3d, 8768 triangles, at a random place."""
     path = data_folder() / "tooth.obj"
-    plan.folder = path.parent
-    fixture = _mesh_fixture("tooth", path.name, scale=units_mm)
+    fixture = _mesh_fixture("tooth", str(path), scale=units_mm)
     for _ in range(10):
         if place(rng, plan, fixture, load_mesh(path, units_mm * 1e-3)):
             return
@@ -380,8 +388,7 @@ def small_tooth(rng: Rng, plan: Plan) -> None:
 def tissue(rng: Rng, plan: Plan) -> None:
     """The open surface of a simulator's tissue, 17 195 triangles, as a wall of 0.6 mm."""
     path = data_folder() / "tissue_open_surface.obj"
-    plan.folder = path.parent
-    fixture = _mesh_fixture("tissue", path.name, scale=40.0, treat_as="shell", thickness_m=6e-4)
+    fixture = _mesh_fixture("tissue", str(path), scale=40.0, treat_as="shell", thickness_m=6e-4)
     fixture["bodies"] = list(WRISTED)
     for _ in range(10):
         if place(rng, plan, fixture, load_mesh(path, 0.04, 6e-4)):
@@ -391,8 +398,7 @@ def tissue(rng: Rng, plan: Plan) -> None:
 def organ(rng: Rng, plan: Plan) -> None:
     """A bumpy closed organ of 1280 triangles, made here: a mesh wherever the data of others is absent."""
     path = organ_file()
-    plan.folder = path.parent
-    fixture = _mesh_fixture("organ", path.name, spacing_m=1e-3, band_m=4e-3)
+    fixture = _mesh_fixture("organ", str(path), spacing_m=1e-3, band_m=4e-3)
     for _ in range(10):
         if place(rng, plan, fixture, load_mesh(path, 1e-3)):
             return
@@ -400,8 +406,6 @@ def organ(rng: Rng, plan: Plan) -> None:
 
 def organ_file() -> Path:
     """Write the organ where generated files are kept."""
-    import tempfile
-
     import trimesh
 
     ball = trimesh.creation.icosphere(3, radius=1.0)
