@@ -132,11 +132,12 @@ def judge(episode: Episode, label: str) -> Tally:
             assert sweep is not None
             _region(arm, track, sweep, region, plan.clear, tally, label)
         _presses(arm, track, episode.regions, tally, label)
-    if plan.clear and (tally.recovery or tally.alarms):
-        tally.violations += tally.recovery + tally.alarms
-        tally.worst.append(
-            f"{label}: {tally.recovery} ticks recovering, {tally.alarms} unsafe, nothing moved"
-        )
+    if plan.clear:
+        # Nothing moved or appeared. A field's lower bound may dip below zero between blocks where the truth
+        # does not, so recovery is counted and no failure: the exact clearance has the last word above.
+        tally.violations += tally.alarms
+        if tally.alarms:
+            tally.worst.append(f"{label}: {tally.alarms} ticks unsafe, and nothing moved")
     if plan.apart is not None:
         _apart(episode, plan.apart, tally, label)
     return tally
