@@ -183,7 +183,6 @@ class Feel:
         rotation_scale: float,
         v_hand: Array,
         guide: Array,
-        extra: Array | None = None,
     ) -> None:
         """A tick in which the tool follows the hand; :attr:`push` has been set.
 
@@ -193,7 +192,6 @@ class Feel:
             rotation_scale: tip rotation per hand rotation.
             v_hand: velocity of the hand, shape (3,), m/s, master's frame.
             guide: guided less asked pose, shape (6,), world [m, rad].
-            extra: a further force, shape (3,), N, master's frame (that of the arm).
         """
         spring = self.springs.force
         wrench(
@@ -213,8 +211,6 @@ class Feel:
             self._twist,
         )
         np.add(self.clamp_force, self.guide_force, out=self._target)
-        if extra is not None:
-            self._target += extra
         saturate(self._target, self.device.max_force_n)
         saturate(self._twist, self.device.max_torque_nm)
         approach(self.force, self._target, self._step_n)

@@ -11,24 +11,6 @@ Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 
 
-class RemoteForceSpec(BaseModel):
-    """Force of the arm's joints felt at the hand; off unless asked for.
-
-    Attributes:
-        enabled: feel what the arm's ``effort`` says.
-        gain: force at the hand per force at the tip, 1.
-        max_delay_ms: with an older measurement nothing is felt, ms.
-        max_damping_ns_m: most that the passivity controller may damp, N s/m.
-    """
-
-    model_config = _CONFIG
-
-    enabled: bool = False
-    gain: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
-    max_delay_ms: Annotated[float, Field(gt=0.0, le=100.0)] = 20.0
-    max_damping_ns_m: Positive = 4.0
-
-
 class HapticsSpec(BaseModel):
     """What the hand of one pair feels.
 
@@ -46,7 +28,6 @@ class HapticsSpec(BaseModel):
         slew_n_s: fastest change of the force, N/s; left out, full force in 10 ms.
         release_ms: from full force to none where force is not safe, ms.
         planes: also send constraint planes.
-        remote: force of the arm.
     """
 
     model_config = _CONFIG
@@ -63,4 +44,3 @@ class HapticsSpec(BaseModel):
     slew_n_s: Positive | None = None
     release_ms: Annotated[float, Field(ge=1.0, le=1000.0)] = 20.0
     planes: bool = True
-    remote: RemoteForceSpec = RemoteForceSpec()
