@@ -6,7 +6,7 @@ RUN    := $(VENV)/.run-installed
 DEV    := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench soak fuzz hil hil-catches fault-matrix soak-hil clean
+.PHONY: help demo test lint types unit bench soak fuzz references hil hil-catches fault-matrix soak-hil clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ hil-catches: $(DEV) ## a bad driver for each rule of the conformance test: each 
 fuzz: $(DEV) ## every decoder under atheris, SECONDS=20 each
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	$(BIN)/python -m tests.fuzz.run $(or $(SECONDS),20)
+
+references: $(DEV) ## write what the ten reference sessions do now; review the diff
+	$(BIN)/python -m tests.recorder.sessions
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

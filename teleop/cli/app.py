@@ -266,6 +266,45 @@ def report(
 
 
 @app.command
+def export(recording: Path, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> int:
+    """Write a recording as one wide table, a row a tick.
+
+    Parameters
+    ----------
+    recording: Path
+        The MCAP file.
+    out: Path
+        The table, .csv or .parquet (needs pyarrow); a .csv beside the recording when left out.
+    """
+    from teleop.recorder.exchange.export import export as export_recording
+
+    target = out or recording.with_suffix(".csv")
+    n_rows, n_columns = export_recording(recording, target)
+    print(f"{n_rows} rows of {n_columns} columns written to {target}")
+    return 0
+
+
+@app.command(name="import")
+def import_(file: Path, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> int:
+    """Turn a hand recorded elsewhere (JIGSAWS, console CSV, pose CSV) into an MCAP file.
+
+    Parameters
+    ----------
+    file: Path
+        The recording; what it is is told by its first line.
+    out: Path
+        The MCAP file; beside the recording when left out.
+    """
+    from teleop.recorder.exchange.importing import import_file
+
+    target = out or file.with_suffix(".mcap")
+    for hand, samples in import_file(file, target).items():
+        print(f"{hand}: {samples} samples")
+    print(f"written to {target}")
+    return 0
+
+
+@app.command
 def send(session: Path, op: str, *args: str, overrides: Overrides = ()) -> int:
     """Send one request to the running controller of a session and print its answer.
 

@@ -56,6 +56,7 @@ class Recording:
         p_m: positions at the samples, shape (n, 3).
         quat_xyzw: orientations at the samples, shape (n, 4), neighbours in the same hemisphere.
         gripper_rad: shape (n,).
+        lead_in_s: rest before the samples, s.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Recording:
         self.p_m, self.gripper_rad = p_m.copy(), gripper_rad.copy()
         self.quat_xyzw = _same_hemisphere(quat_xyzw)
         self.notes = notes
+        self.lead_in_s = playback.lead_in_s
         self._present = np.ones(count, bool) if present is None else present.copy()
         self._clutch = np.zeros(count, bool) if clutch is None else clutch.copy()
         self._times: list[float] = self.t_s.tolist()

@@ -14,6 +14,7 @@ from teleop.devices.spacemouse import SpaceMouseSpec
 from teleop.devices.touch import TouchSpec
 from teleop.masters.console_csv import ConsoleCsvSpec, read_console_csv
 from teleop.masters.jigsaws import JigsawsSpec, read_jigsaws
+from teleop.masters.mcap import McapSpec, read_mcap
 from teleop.masters.pose_csv import PoseCsvSpec, read_pose_csv
 from teleop.masters.source import HandSource, MasterError
 from teleop.masters.synthetic import SyntheticSpec, synthetic
@@ -24,6 +25,7 @@ MasterSpec: TypeAlias = Annotated[
     | GamepadSpec
     | HapticSimSpec
     | JigsawsSpec
+    | McapSpec
     | PoseCsvSpec
     | SpaceMouseSpec
     | SyntheticSpec
@@ -54,6 +56,8 @@ def make_source(spec: MasterSpec, base_dir: Path) -> HandSource:
     path = base_dir / spec.path.expanduser()
     if isinstance(spec, ConsoleCsvSpec):
         return read_console_csv(path, spec)
+    if isinstance(spec, McapSpec):
+        return read_mcap(path, spec.hand, spec)
     if isinstance(spec, JigsawsSpec):
         return read_jigsaws(path, spec.arm, spec)
     return read_pose_csv(path, spec)

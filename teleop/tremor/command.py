@@ -12,7 +12,7 @@ from kinematics.pose import quat_conj, quat_log, quat_mul
 from teleop.errors import TrocarError
 from teleop.masters.console_csv import ConsoleCsvSpec, read_console_csv
 from teleop.masters.pose_csv import PoseCsvSpec, read_pose_csv
-from teleop.masters.recording import Recording
+from teleop.masters.recording import PlaybackSpec, Recording
 from teleop.tremor.analysis import TremorReport, analyse, step_overshoot, to_json
 from teleop.tremor.contract import Array
 from teleop.tremor.factory import make_axis_filter, make_pose_filter
@@ -35,7 +35,7 @@ def run(
     """Filter the recording in ``path`` and print what changed: positions in um, rotations in urad.
 
     Args:
-        path: a pose CSV or a console CSV (told by its header).
+        path: a recording (.mcap), a pose CSV or a console CSV (told by its header).
         filter: kind of filter, with its defaults.
         hand: ``left`` or ``right``, of a console recording.
         rate_hz: rate the recording is resampled to.
@@ -78,11 +78,16 @@ def parse_filter(kind: str) -> FilterSpec:
 
 
 def read_recording(path: Path, hand: str) -> Recording:
-    """A console or a pose CSV, told apart by its header.
+    """A recording made by Trocar (.mcap), or a console or pose CSV, told apart by their headers.
 
     Raises:
         TrocarError: an unknown hand, or a damaged file; with line and column.
     """
+    if path.suffix == ".mcap":
+        from teleop.recorder.exchange.hand import read_hand
+
+        spec = PlaybackSpec(lead_in_s=0.0)
+        return read_hand(path, None if hand == "right" else hand, spec)
     with path.open(encoding="utf-8", errors="replace") as lines:
         header = lines.readline()
     if "sequence_number" not in header:

@@ -80,6 +80,7 @@ class Theatre:
     records: list[bytes] = field(default_factory=list)
     asked: dict[int, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     estops: dict[int, tuple[str, str]] = field(default_factory=dict)
+    skips: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.controller = build_controller(self.session, OWN)
@@ -139,7 +140,9 @@ class Theatre:
 
     def _one(self) -> None:
         self.tick += 1
-        self.now_ns += MS
+        periods = 1 + self.skips.get(self.tick, 0)
+        self.now_ns += periods * MS
+        dt = periods / RATE_HZ
         requests = tuple(
             (1000 * self.tick + k, Request(id=k, op=op, args=args))
             for k, (op, args) in enumerate(self.asked.get(self.tick, ()))
@@ -156,9 +159,9 @@ class Theatre:
         )
         if self.disturb is not None:
             inputs = self.disturb(self, inputs)
-        out = self.controller.step(inputs, 1.0 / RATE_HZ)
+        out = self.controller.step(inputs, dt)
         self.outputs = out
-        self._record(inputs, out)
+        self._record(inputs, out, dt)
         for k, pair in enumerate(out.pairs):
             arm = self.arms[k]
             self.replies[k] = tuple(
@@ -177,7 +180,7 @@ class Theatre:
                 )  # fmt: skip
             arm.step(self.now_ns, commands)
 
-    def _record(self, inputs: ControllerInputs, out: ControllerOutputs) -> None:
+    def _record(self, inputs: ControllerInputs, out: ControllerOutputs, dt: float) -> None:
         header = {"schema": 1, "session": OWN, "seq": self.tick - 1, "stamp_ns": self.now_ns}
         told = telemetry(
             {**header, "stream": "telemetry"}, self.controller.pairs, out,
@@ -192,7 +195,7 @@ class Theatre:
             for e in out.events
         ]  # fmt: skip
         record = tick_record(
-            {**header, "stream": "tick"}, [p.name for p in self.controller.pairs], inputs, 1.0 / RATE_HZ, out,
+            {**header, "stream": "tick"}, [p.name for p in self.controller.pairs], inputs, dt, out,
             tick=self.tick, events=events, telemetry=msgspec.msgpack.encode(told),
             before=(1000, 100_000, 300_000, [1, 2, 3, 4]),
         )  # fmt: skip
