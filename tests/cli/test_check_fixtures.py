@@ -18,6 +18,7 @@ fixtures = [{profiles}]
 name = "right"
 master = {{ name = "hand", external = true }}
 arm = {{ name = "PSM1", profile = "psm_lnd_400006" }}
+filter = {{ kind = "none" }}
 
 {fixtures}
 """
