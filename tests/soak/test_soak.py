@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .run import KINDS, absent, report, run
+from fixtures.gate import Certificate
+from teleop.controller.motion import Motion
+
+from .episode import play
+from .judge import judge
+from .run import KINDS, absent, episode, report, run
 from .scenes import DATA, data_folder, draw
 from .solids import Mesh, exact, load_mesh
 
@@ -35,6 +40,28 @@ def test_a_hundred_thousand_adversarial_ticks_never_enter_a_region_nor_break_a_l
     assert not any(tally.failures for tally in totals.values()), "\n".join(found)
     assert sum(tally.contact for tally in totals.values()) > 5000, "the attack hardly touched anything"
     assert totals["software RCM"].rcm_m < 50e-6
+
+
+def test_the_judge_finds_a_controller_that_neither_steers_clear_nor_certifies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The soak would be worth nothing if it could not fail."""
+    monkeypatch.setattr(Motion, "_rows", lambda self: None)
+    monkeypatch.setattr(Motion, "_certify", lambda self, v: Certificate(True))
+    tally = episode("planes", 5, 1500)
+    assert tally.violations > 5
+    assert tally.deeper > 100
+    assert tally.smallest_m < -1e-4
+
+
+@pytest.mark.parametrize("limit", ["qd_max", "qdd_max", "qddd_max"])
+def test_the_judge_finds_broken_limits(limit: str) -> None:
+    """Judged by a tenth of what the arm may do, what it does is too much."""
+    rng = np.random.default_rng(5)
+    played = play(draw("planes", rng), rng, 900)
+    assert judge(played, "").limits == 0
+    played.plan.arms[0].oracle.limits[limit] *= 0.1
+    assert judge(played, "").limits > 3
 
 
 @pytest.mark.soak
