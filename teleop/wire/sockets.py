@@ -11,9 +11,10 @@ there to become real time too.
 from __future__ import annotations
 
 import os
+import resource
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Generic, Self, TypedDict
 
 import zmq
@@ -26,6 +27,10 @@ from teleop.wire.gatekeeper import Gatekeeper, domain
 from teleop.wire.keys import Keyring
 from teleop.wire.messages import Header
 from teleop.wire.streams import SCHEMA, Pattern
+
+DESCRIPTORS = 65_536
+"""Open files a process may have, as far as the system lets it: libzmq 4.3.5 aborts the process when an ipc
+listener finds none left, so running out has to be out of reach of what connects within a handshake's time."""
 
 HANDSHAKE_MS = 2_000
 """How long a connection may take to say what it is, so that silent ones do not use up descriptors."""
@@ -76,6 +81,7 @@ def open_context(keyring: Keyring | None = None) -> Iterator[Context]:
     Args:
         keyring: keys for tcp; without them no address that leaves this host can be opened.
     """
+    _raise_descriptor_limit()
     context = Context()
     try:
         if keyring is not None:
@@ -84,6 +90,15 @@ def open_context(keyring: Keyring | None = None) -> Iterator[Context]:
         yield context
     finally:
         context.destroy(linger=0)
+
+
+def _raise_descriptor_limit() -> None:
+    """Ask for as many descriptors as may be had, up to :data:`DESCRIPTORS`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class WireSocket:
