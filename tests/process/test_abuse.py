@@ -24,7 +24,7 @@ import zmq
 from .test_controller_restart import Bench
 from .test_session import QD_MAX
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = [pytest.mark.process, pytest.mark.soak]
 
 SECONDS = 3.0
 
