@@ -97,6 +97,8 @@ class Outcome:
         recovered_s: seconds, ``None`` if it did not.
         wrong: what must not happen and did.
         plot: for the page.
+        notes: what was seen, until it has been judged.
+        begin_s: when the fault began.
     """
 
     fault: str
@@ -114,10 +116,15 @@ class Outcome:
     recovered_s: float | None = None
     wrong: list[str] = field(default_factory=list)
     plot: Plot | None = None
+    notes: Notes | None = None
+    begin_s: float = 0.0
 
 
-def judge(stack: Stack, notes: Notes, outcome: Outcome, begin_s: float) -> Outcome:
-    """Fill in what the notes say of one fault that began at ``begin_s``."""
+def judge(stack: Stack, outcome: Outcome) -> Outcome:
+    """Fill in what the notes of one fault say."""
+    notes, begin_s = outcome.notes, outcome.begin_s
+    if notes is None:
+        return outcome
     _detection(notes, outcome, begin_s)
     _commands(stack, notes, outcome)
     _arm(stack, notes, outcome)
@@ -137,6 +144,7 @@ def judge(stack: Stack, notes: Notes, outcome: Outcome, begin_s: float) -> Outco
     if outcome.recovered_s is None:
         outcome.wrong.append("it did not recover")
     outcome.plot = _picture(notes, outcome, begin_s)
+    outcome.notes = None
     return outcome
 
 

@@ -35,6 +35,12 @@ FLOOR_M = -0.140
 
 _START_S = 300.0
 _PERIOD_S = 1e-3
+# What is kept of a message: the notes of a long run have to fit in memory.
+_KEPT_TICK = (
+    *("teleop_state", "reason", "arm_state", "q_command", "p_command_m", "clearance_m", "violation"),
+    *("rejected", "ledger", "tracking_error_m"),
+)
+_KEPT_STATE = ("session", "q", "state", "reason", "rejected", "echo_seq")
 _encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode
 
 Hand = Callable[[float], np.ndarray]
@@ -339,14 +345,14 @@ class Stack:
                 m["tick"],
                 m["skipped"],
                 m["state"],
-                m["pairs"][0],
+                {key: m["pairs"][0][key] for key in _KEPT_TICK},
                 m["compute_us"],
                 m["lateness_us"],
             )
             self.notes.ticks.append(self.newest)
         while self._states.poll(0):
             m = _decode(self._states.recv())
-            self.now = Seen(m["stamp_ns"] * 1e-9, m)
+            self.now = Seen(m["stamp_ns"] * 1e-9, {key: m[key] for key in _KEPT_STATE})
             self.notes.seen.append(self.now)
         while self._forces.poll(0):
             self._forces.recv()

@@ -14,7 +14,7 @@ import pytest
 
 from hil_tests import fault_matrix as matrix
 from hil_tests.conftest import Rig, Story
-from hil_tests.faults import SERVO_UM, Outcome
+from hil_tests.faults import SERVO_UM, Outcome, judge
 from hil_tests.stack import Stack, running_stack
 from teleop.conform.plot import Plot
 
@@ -195,7 +195,7 @@ def test_fault(
         pytest.skip("this rig does not allow contact with the virtual floor")
     if stream == "arm driver" and not stack.own_arm:
         pytest.skip("somebody else starts this driver")
-    outcome = matrix.try_fault(stack, Outcome(what, stream, condition), do)
+    outcome = judge(stack, matrix.try_fault(stack, Outcome(what, stream, condition), do))
     cells = dict(zip(matrix.HEAD, matrix.row(outcome), strict=True))
     text = (
         f"{cells['detected']} by {cells['by'] or 'nobody'}; step {cells['step']}, arm {cells['arm step']}, "
