@@ -28,7 +28,8 @@ def _notes(**wrong: Any) -> Notes:
         q = [0.01, 0.0005 * k]
         pair = {
             "teleop_state": "FOLLOWING", "reason": "master_late" if k >= 105 else "none",
-            "arm_state": "ENABLED", "q_command": q, "p_command_m": [0.0, 0.0, 0.0], "violation": False, "rejected": {},
+            "arm_state": "ENABLED", "q_command": q, "p_command_m": [0.0, 0.0, 0.0],
+            "violation": False, "rejected": {},
         }  # fmt: skip
         state = {"session": b"s", "q": q, "state": "ENABLED", "reason": "", "rejected": {}}
         if k == 150:
