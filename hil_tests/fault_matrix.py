@@ -39,18 +39,8 @@ START = np.array([0.0, 0.0, -0.1135])
 
 _BEFORE_S, _AFTER_S = 0.7, 0.4
 HEAD = (
-    *(
-        "fault",
-        "stream or process",
-        "condition",
-        "detected",
-        "by",
-        "step",
-        "arm step",
-        "speed",
-        "clearance",
-    ),
-    *("state after it", "way back", "verdict"),
+    *("fault", "stream or process", "condition", "detected", "by", "step", "arm step", "speed", "commands"),
+    *("arm", "state after it", "way back", "verdict"),
 )
 
 
