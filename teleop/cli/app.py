@@ -49,6 +49,7 @@ ProcessName = Annotated[
 @app.command
 def demo(
     *,
+    headless: Annotated[bool, Parameter(negative=())] = False,
     seconds: Seconds = 20.0,
     json: JsonFile = None,
     record: RecordFile = None,
@@ -57,8 +58,13 @@ def demo(
 ) -> int:
     """Drive the simulated da Vinci PSM with a synthetic surgeon: everything on this machine.
 
+    It prints the address of the console; open it and take the arm to drive with mouse, keyboard or gamepad.
+    The demo ends by itself after its seconds, but not while a browser shows it.
+
     Parameters
     ----------
+    headless: bool
+        Without the console, and exactly as long as said.
     fixtures: str
         A fixture of the gallery that guards the arm: biopsy_line, skull_base, suturing_tube, trocar_cone or
         vessel_guard; or a TOML file of your own.
@@ -71,7 +77,13 @@ def demo(
         named = str(Path(fixtures).resolve()) if fixtures.endswith(".toml") else fixtures
         overrides = (f"fixtures=[{dumps(named)}]", *overrides)
     return run_session(
-        path, overrides=overrides, seconds=seconds, json_file=json, record=record, private_runtime_dir=True
+        path,
+        overrides=overrides,
+        seconds=seconds,
+        json_file=json,
+        record=record,
+        private_runtime_dir=True,
+        console=not headless,
     )
 
 
@@ -302,6 +314,55 @@ def import_(file: Path, *, out: Annotated[Path | None, Parameter(name=["--out", 
         print(f"{hand}: {samples} samples")
     print(f"written to {target}")
     return 0
+
+
+@app.command
+def console(
+    session: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int | None, Parameter(validator=Number(gte=0, lte=65535))] = None,
+    token_file: Path | None = None,
+    certfile: Path | None = None,
+    keyfile: Path | None = None,
+    proxy: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    status_file: Annotated[Path | None, Parameter(show=False)] = None,
+    seconds: Seconds = 0.0,
+    overrides: Overrides = (),
+) -> int:
+    """Serve the browser console of a session: watch it, drive it, shape its fixtures.
+
+    Parameters
+    ----------
+    session: Path
+        The session's TOML file.
+    host: str
+        Address to listen at. Another than loopback needs a token and TLS.
+    port: int
+        Port to listen at; left out, 8642 or any free one.
+    token_file: Path
+        File with the secret that the address must carry; made if it does not exist.
+    certfile: Path
+        TLS certificate, PEM.
+    keyfile: Path
+        Its key, PEM.
+    proxy: str
+        Origin of a proxy in front of this, such as https://console.example.org. May be repeated.
+    """
+    from teleop.cli.processes import run_one_console
+
+    return run_one_console(
+        session,
+        overrides=overrides,
+        host=host,
+        port=port,
+        token_file=token_file,
+        certfile=certfile,
+        keyfile=keyfile,
+        proxy=proxy,
+        status_file=status_file,
+        seconds=seconds,
+    )
 
 
 @app.command

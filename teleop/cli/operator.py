@@ -19,9 +19,24 @@ _REMEDY = {
     Reason.MASTER_INVALID.code: ("engage",),
 }
 
+# Coming straight from one of these, a pair is disabled or released because somebody asked for it; after a
+# fault a person decides as well. Both are left to them.
+_ASKED_FOR = frozenset({Reason.NOT_ENABLED.code, Reason.NOT_ENGAGED.code})
+_BEFORE = frozenset(
+    reason.code
+    for reason in (
+        *(Reason.NONE, Reason.PAUSED, Reason.CLUTCHED, Reason.ALIGNING, Reason.SETTLING, Reason.MASTER_LATE),
+        *(Reason.DEADMAN_RELEASED, Reason.DEADMAN_STALE, Reason.MASTER_RECOVERING),
+        *(Reason.ESTOP, Reason.TRACKING_ERROR, Reason.ARM_FAULT, Reason.INTERNAL),
+    )
+)
+
 
 class Operator:
     """Sends what the state of each pair asks for, one step at a time.
+
+    What a person asked for is not undone: a pair that was released, or a controller that was disabled or
+    stopped, is left alone until a person goes on.
 
     Attributes:
         refusal: the controller's last refusal, in its words.
@@ -32,14 +47,29 @@ class Operator:
         self._client = client
         self._not_before_s = 0.0
         self.refusal = ""
+        self._before: dict[str, str] = {}
+        self._hands_off: set[str] = set()
 
     def look(self, telemetry: Telemetry, now_s: float) -> None:
         """Look at the newest telemetry and do the next thing, without waiting for its answer."""
         while (reply := self._client.receive()) is not None:
             self.refusal = reply.error
+        for pair in telemetry.pairs:
+            self._respect(pair.pair, pair.reason)
         if now_s < self._not_before_s:
             return
         for pair in telemetry.pairs:
+            if pair.pair in self._hands_off:
+                continue
             for op in _REMEDY.get(pair.reason, ()):
                 self._client.send(op, {} if op == "enable" else {"pair": pair.pair})
                 self._not_before_s = now_s + _PAUSE_S
+
+    def _respect(self, pair: str, reason: str) -> None:
+        """Notice what a person asked for, by what came before it."""
+        before = self._before.get(pair, "")
+        if reason not in _ASKED_FOR:
+            self._hands_off.discard(pair)
+        elif before in _BEFORE:
+            self._hands_off.add(pair)
+        self._before[pair] = reason

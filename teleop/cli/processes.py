@@ -1,4 +1,4 @@
-"""``trocar controller``, ``arm`` and ``master``: one process of a session alone."""
+"""``trocar controller``, ``arm``, ``master`` and ``console``: one process of a session alone."""
 
 from __future__ import annotations
 
@@ -157,4 +157,35 @@ def _run_device(session: Session, index: int, source: DeviceMasterSpec, seconds:
         keyring=session.keyring(pair.master.name),
         realtime=session.spec.loop.realtime,
         start=device.start if isinstance(device, SimDevice) else None,
+    )
+
+
+def run_one_console(
+    path: Path,
+    *,
+    overrides: tuple[str, ...],
+    host: str,
+    port: int | None,
+    token_file: Path | None,
+    certfile: Path | None,
+    keyfile: Path | None,
+    proxy: tuple[str, ...],
+    status_file: Path | None,
+    seconds: float,
+) -> int:
+    """The browser console."""
+    from teleop.console.process import read_token, run_console
+
+    return run_console(
+        _prepare(path, overrides),
+        overrides=overrides,
+        host=host,
+        port=port,
+        token=read_token(token_file),
+        certfile=certfile,
+        keyfile=keyfile,
+        origins=proxy,
+        status_file=status_file,
+        on_ready=announce_ready,
+        seconds=seconds,
     )

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from teleop.cli.browser import BrowserWindow
 from teleop.cli.operator import Operator
 from teleop.cli.status import live_view, pair_line, print_summary, recording_line
 from teleop.config import Session, load_session
@@ -37,6 +38,7 @@ def _children(
     seconds: float,
     summary_file: Path,
     record: Path | None,
+    window: BrowserWindow | None,
 ) -> list[ChildSpec]:
     """The recorder, arms, masters, then the controller: they are stopped in the reverse of that order."""
     sets = tuple(word for override in overrides for word in ("--set", override))
@@ -48,6 +50,10 @@ def _children(
     if record is not None:
         tape = command("recorder", str(path), str(record), "--json", str(_recorder_file(summary_file)))
         children.append(ChildSpec("recorder", tape, vital=False))
+    if window is not None:
+        page = command("console", str(path), "--status-file", str(window.status_file))
+        children.append(ChildSpec("console", page, restarts=_RESTARTS, optional=True))
+        seconds = 0.0  # the window says when it is over
     restarts = _RESTARTS if session.spec.operator.restart else 0
     for kind in ("arm", "master"):
         for pair in session.spec.pairs:
@@ -124,6 +130,7 @@ def run_session(
     json_file: Path | None,
     record: Path | None = None,
     private_runtime_dir: bool = False,
+    console: bool = False,
 ) -> int:
     """Run a session to its end.
 
@@ -134,11 +141,12 @@ def run_session(
         json_file: where the summary goes as JSON.
         record: where every tick is recorded.
         private_runtime_dir: use sockets of its own, so that several may run on one machine.
+        console: serve the browser console; the session then lasts on while a browser shows it.
 
     Returns:
         0 done, 1 a process or the recording failed, or a command was in a forbidden region.
     """
-    console = Console()
+    screen = Console()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trocar-")))
         if private_runtime_dir:
@@ -149,21 +157,28 @@ def run_session(
             record = record.resolve()
             check_target(record)
         summary_file = scratch / "summary.json"
-        children = _children(session, path, overrides, seconds, summary_file, record)
-        console.print("starting; the first start on a machine compiles for about a minute", highlight=False)
+        window = BrowserWindow(scratch / "console.json", screen, seconds) if console else None
+        children = _children(session, path, overrides, seconds, summary_file, record, window)
+        screen.print("starting; the first start on a machine compiles for about a minute", highlight=False)
         context = stack.enter_context(open_context(session.keyring(OPERATOR)))
-        live = stack.enter_context(Live(console=console, transient=True)) if console.is_terminal else None
-        watch = Watch(context, session, console, live)
+        live = stack.enter_context(Live(console=screen, transient=True)) if screen.is_terminal else None
+        watch = Watch(context, session, screen, live)
         supervisor = Supervisor(
-            children, say=lambda text: console.print(text, highlight=False, soft_wrap=True)
+            children, say=lambda text: screen.print(text, highlight=False, soft_wrap=True)
         )
-        outcome = supervisor.run(on_tick=watch.look, every_s=0.05)
+
+        def look() -> None:
+            watch.look()
+            if window is not None and (over := window.look(watch.newest)):
+                supervisor.stop(over)
+
+        outcome = supervisor.run(on_tick=look, every_s=0.05)
         summary = _read_summary(summary_file)
         if summary is not None and record is not None:
             summary["recording"] = _recording(record, summary, _read_summary(_recorder_file(summary_file)))
         if live is not None:
             live.stop()
-        return _close(console, outcome, summary, watch.newest, json_file)
+        return _close(screen, outcome, summary, watch.newest, json_file)
 
 
 def _read_summary(path: Path) -> dict[str, Any] | None:

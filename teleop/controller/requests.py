@@ -222,7 +222,15 @@ class RequestDesk:
         fixture = spec.build(Workshop(live=True))
         self._scene.check(fixture)
         self._scene.change(fixture)
+        self._note(spec.name, spec.model_dump(mode="json"))
         return spec.name
+
+    def _note(self, name: str, fixture: dict[str, Any] | None) -> None:
+        """Keep ``get_config`` true: the fixture of this name is now this one, or gone."""
+        held = list(self._config.get("fixture", []))
+        at = next((k for k, table in enumerate(held) if table["name"] == name), len(held))
+        held[at : at + 1] = [] if fixture is None else [fixture]
+        self._config["fixture"] = held
 
     def _set_fixture_pose(
         self, args: _FixturePoseArgs, operating: OperatingMachine, pairs: Sequence[Pair]
@@ -262,6 +270,7 @@ class RequestDesk:
     def _remove_fixture(self, args: _NameArgs, operating: OperatingMachine, pairs: Sequence[Pair]) -> None:
         self._named(args.name)
         self._scene.remove(args.name)
+        self._note(args.name, None)
 
     def _get_fixtures(
         self, args: _Args, operating: OperatingMachine, pairs: Sequence[Pair]

@@ -10,6 +10,8 @@ it is time 0 of the source. With ``start_timeout_s`` the motion starts anyway af
 a controller that is restarted finds the hand in motion.
 
 ``servo_cf`` is received and counted; a recorded hand feels nothing.
+
+A source that a person steers (``kind = "console"``) gets what comes as ``<name>/steer`` before it is sampled.
 """
 
 from __future__ import annotations
@@ -17,14 +19,16 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from teleop.loop.realtime import FIFO_PRIORITY, make_realtime
 from teleop.loop.schedule import MASTER_PHASE_S, Schedule
 from teleop.loop.signals import stop_on_signals
+from teleop.masters.console import ConsoleHand
 from teleop.masters.source import HandSource
 from teleop.wire.endpoints import Participant
 from teleop.wire.keys import Keyring
-from teleop.wire.messages import MeasuredCp, ServoCf, Signal
+from teleop.wire.messages import MeasuredCp, ServoCf, Signal, Steer
 from teleop.wire.sockets import NewestSubscriber, Publisher, new_session, open_context
 from teleop.wire.streams import Role
 
@@ -87,7 +91,11 @@ def run_master(
         Publisher(context, participant.channel("measured_cp"), new_session()) as poses,
         NewestSubscriber(context, participant.channel("servo_cf"), ServoCf) as forces,
         stop_on_signals() as stop,
+        ExitStack() as stack,
     ):
+        steering: NewestSubscriber[Steer] | None = None
+        if isinstance(source, ConsoleHand):
+            steering = stack.enter_context(NewestSubscriber(context, participant.channel("steer"), Steer))
         if on_ready is not None:
             on_ready()
         if realtime:
@@ -112,6 +120,9 @@ def run_master(
                     echo = force
                 if start_ns is None and (felt or (timeout_ns is not None and now >= timeout_ns)):
                     start_ns = now
+                if steering is not None and isinstance(source, ConsoleHand):
+                    while (steer := steering.newest()) is not None:
+                        source.steer(steer)
                 t_s = 0.0 if start_ns is None else (now - start_ns) * 1e-9
                 poses.send(_message(poses, source, t_s, now, echo))
         finally:
@@ -127,14 +138,15 @@ def _message(
     poses: Publisher, source: HandSource, t_s: float, now_ns: int, echo: ServoCf | None
 ) -> MeasuredCp:
     hand = source.sample(t_s)
+    buttons_ns = now_ns if hand.buttons_stamp_ns is None else min(now_ns, hand.buttons_stamp_ns)
     return MeasuredCp(
         **poses.header(now_ns),
         p_m=hand.p_m.tolist(),
         quat_xyzw=hand.quat_xyzw.tolist(),
         gripper_rad=hand.gripper_rad,
         valid=hand.valid,
-        present=Signal(hand.present, now_ns),
-        clutch=Signal(hand.clutch, now_ns),
+        present=Signal(hand.present, buttons_ns),
+        clutch=Signal(hand.clutch, buttons_ns),
         echo_seq=-1 if echo is None else echo.seq,
         echo_stamp_ns=0 if echo is None else echo.stamp_ns,
     )

@@ -28,6 +28,8 @@ class HandSample:
         present: the deadman is held.
         clutch: the clutch is pressed: the hand moves, the arm should not.
         valid: the source vouches for the pose.
+        buttons_stamp_ns: when deadman and clutch were last reported, monotonic clock; left out, they are of
+            the moment of the sample.
     """
 
     p_m: Array
@@ -36,6 +38,7 @@ class HandSample:
     present: bool
     clutch: bool
     valid: bool
+    buttons_stamp_ns: int | None = None
 
 
 class HandSource(Protocol):

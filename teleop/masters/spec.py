@@ -12,6 +12,7 @@ from teleop.devices.gamepad import GamepadSpec
 from teleop.devices.sim.device import HapticSimSpec
 from teleop.devices.spacemouse import SpaceMouseSpec
 from teleop.devices.touch import TouchSpec
+from teleop.masters.console import ConsoleHand, ConsoleSpec
 from teleop.masters.console_csv import ConsoleCsvSpec, read_console_csv
 from teleop.masters.jigsaws import JigsawsSpec, read_jigsaws
 from teleop.masters.mcap import McapSpec, read_mcap
@@ -21,6 +22,7 @@ from teleop.masters.synthetic import SyntheticSpec, synthetic
 
 MasterSpec: TypeAlias = Annotated[
     ConsoleCsvSpec
+    | ConsoleSpec
     | ForceDimensionSpec
     | GamepadSpec
     | HapticSimSpec
@@ -53,6 +55,8 @@ def make_source(spec: MasterSpec, base_dir: Path) -> HandSource:
         raise MasterError(f"{spec.kind} is a device, not a motion that could be played")
     if isinstance(spec, SyntheticSpec):
         return synthetic(spec)
+    if isinstance(spec, ConsoleSpec):
+        return ConsoleHand(spec, None if spec.idle is None else synthetic(spec.idle))
     path = base_dir / spec.path.expanduser()
     if isinstance(spec, ConsoleCsvSpec):
         return read_console_csv(path, spec)

@@ -21,6 +21,7 @@ class ChildSpec:
         vital: when it failed for good the session ends; otherwise that is said, and the session goes on.
         restarts: how often it is started again within a minute after it failed; 0 ends the session.
         ready_timeout_s: how long it may take to say that it is ready.
+        optional: its failure is said and changes nothing else, not even the exit status.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ChildSpec:
     vital: bool = True
     restarts: int = 0
     ready_timeout_s: float = 180.0
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,9 +115,18 @@ class Supervisor:
         self._outcome.reason = self._outcome.reason or "every process ended"
         return self._outcome
 
+    def stop(self, reason: str) -> None:
+        """Stop the session as a signal would; for ``on_tick``. Asked again, it changes nothing."""
+        if self._stopping is None:
+            self._stop(reason, time.monotonic())
+
     def _all_ready(self) -> bool:
-        everybody = len(self._alive) == len(self._specs) and self._stopping is None
-        return everybody and all(child.ready for child in self._alive.values())
+        needed = {spec.name for spec in self._specs if not spec.optional}
+        return (
+            needed <= self._alive.keys()
+            and self._stopping is None
+            and all(child.ready for child in self._alive.values())
+        )
 
     def _look_after(self, now_s: float) -> None:
         while self._signals:
@@ -125,7 +134,7 @@ class Supervisor:
         for name, child in list(self._alive.items()):
             if (death := child.death(now_s)) is not None:
                 self._bury(child, death, now_s)
-            elif child.overdue(now_s) and self._stopping is None:
+            elif child.overdue(now_s) and not (self._stopping or child.spec.optional):
                 self._outcome.status = 1
                 self._stop(f"{name} was not ready within {child.spec.ready_timeout_s:g} s", now_s)
         if self._stopping is not None:
@@ -155,6 +164,8 @@ class Supervisor:
             self._say(f"starting {spec.name} again")
             self._outcome.restarts += 1
             self._start(spec)
+            return
+        if spec.optional:
             return
         self._outcome.status = self._outcome.status or 1
         if spec.vital or not death.ready:

@@ -62,6 +62,28 @@ class MeasuredCp(Header, kw_only=True):
     echo_stamp_ns: int = 0
 
 
+class Steer(Header, kw_only=True):
+    """What a person at a console does with the hand of a master of ``kind = "console"``.
+
+    Attributes:
+        drive: a person drives; else the master's own idle motion, if it has one, goes on.
+        epoch: grows with each new grip; the hand's pose at its first message is the origin of ``p_m``.
+        p_m: displacement of the hand since the grip began, m, master frame.
+        quat_xyzw: rotation since then about the master's axes, unit.
+        gripper_rad: opening of the gripper.
+        present: the deadman, with the time at which the person's own device last reported it.
+        clutch: the clutch, likewise.
+    """
+
+    drive: bool
+    epoch: Annotated[int, Meta(ge=0)]
+    p_m: Vec3
+    quat_xyzw: Quat
+    gripper_rad: float = 0.0
+    present: Signal
+    clutch: Signal
+
+
 class ConstraintPlane(msgspec.Struct, array_like=True):
     """A local constraint plane ``n . p >= offset_m`` for a master that closes the spring itself."""
 

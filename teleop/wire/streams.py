@@ -57,6 +57,7 @@ class Stream:
 STREAMS: tuple[Stream, ...] = (
     Stream("measured_cp", Role.MASTER, Pattern.PUB, m.MeasuredCp, 1000.0, True, 0),
     Stream("servo_cf", Role.MASTER, Pattern.SUB, m.ServoCf, 1000.0, True, 1),
+    Stream("steer", Role.MASTER, Pattern.SUB, m.Steer, None, True, 2),
     Stream("servo_jp", Role.ARM, Pattern.SUB, m.ServoJp, 1000.0, True, 0),
     Stream("measured_js", Role.ARM, Pattern.PUB, m.MeasuredJs, 1000.0, True, 1),
     Stream("request", Role.ARM, Pattern.ROUTER, m.Request, None, False, 2),

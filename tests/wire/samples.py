@@ -82,6 +82,18 @@ def every_message() -> list[tuple[str | None, msgspec.Struct]]:
                 **header("left/servo_cf"), force_n=[1.0, 0, 0], torque_nm=[0.0] * 3, planes=[plane], ttl_ms=5
             ),
         ),
+        (
+            "left/steer",
+            m.Steer(
+                **header("left/steer"),
+                drive=True,
+                epoch=3,
+                p_m=[0.01, 0.0, 0.0],
+                quat_xyzw=[0.0, 0.0, 0.0, 1.0],
+                present=m.Signal(True, 900),
+                clutch=m.Signal(False, 900),
+            ),
+        ),
         ("psm/servo_jp", servo_jp(header("psm/servo_jp"))),
         ("psm/measured_js", m.MeasuredJs(**header("psm/measured_js"), **js)),
         ("telemetry", m.Telemetry(**header("telemetry"), **tick, lateness_us=3.0, pairs=[pair(), pair()])),

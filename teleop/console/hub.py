@@ -1,0 +1,370 @@
+"""Between wire and browsers: what came goes to every viewer, what the driver does goes to the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kinematics.pose import quat_conj, quat_mul, quat_to_matrix
+from teleop.config import Session
+from teleop.console import messages as m
+from teleop.console.client import Client, RefusedError
+from teleop.console.driver import Grip, Helm
+from teleop.console.editor import Editor
+from teleop.console.picture import ArmPicture, Painter, Watcher
+from teleop.console.plots import BUCKET_S, Buckets, Tremor
+from teleop.console.save import session_toml
+from teleop.console.templates import TEMPLATES
+from teleop.console.viewer import Viewer, state_text
+from teleop.controller.build import place_arm
+from teleop.masters.console import ConsoleSpec
+from teleop.wire.messages import MeasuredJs, Telemetry
+from teleop.wire.sockets import Context
+
+FRAME_S = 1.0 / 60.0
+_IDLE_FRAME_S = 0.1
+_PLOTS_S = 0.1
+_SPECTRUM_S = 0.5
+_STEER_S = 0.05
+MAX_UPLOAD_BYTES = 64 * 2**20
+FREE_OPS = frozenset({"get_state", "get_config"})
+OPS = frozenset({"enable", "disable", "pause", "resume", "home", "unhome", "engage", "release"}) | frozenset(
+    {"set_scale", "set_filter", "reset_fault"}
+)
+
+
+class Hub:
+    """Everything the console knows, and its viewers.
+
+    Attributes:
+        viewers: by number.
+        helm: who drives.
+        editor: the fixtures.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        session: Session,
+        overrides: tuple[str, ...],
+        mesh_dir: Path,
+        on_viewers: Callable[[int], None] | None = None,
+    ) -> None:
+        """Build models and connect.
+
+        Args:
+            context: the process's ZeroMQ context.
+            session: what to show.
+            overrides: the ``--set`` it was loaded with, for saving.
+            mesh_dir: where uploads are kept.
+            on_viewers: told the number of viewers whenever it changes.
+        """
+        self.session = session
+        self._overrides = overrides
+        self._on_viewers = on_viewers or (lambda count: None)
+        self.client = Client(context, session)
+        pairs = session.spec.pairs
+        self._models = [place_arm(p.arm, s) for p, s in zip(pairs, session.arms, strict=True)]
+        pictures = [
+            ArmPicture(p.arm.name, arm, spec)
+            for p, arm, spec in zip(pairs, self._models, session.arms, strict=True)
+        ]
+        self._watcher = Watcher(len(pairs))
+        self._painter = Painter(pictures, self._watcher)
+        self.editor = Editor(self.client, session, mesh_dir)
+        self.helm = Helm(len(pairs))
+        self.viewers: dict[int, Viewer] = {}
+        self._next_viewer = 1
+        self._seq = 0
+        self._channels = [c for i in range(len(pairs)) for c in _channels(i)]
+        self._buckets = Buckets(len(self._channels))
+        self._quat_wm = []
+        self._tremor = []
+        for pair in pairs:
+            registration = pair.mapping.registration
+            quat = quat_mul(
+                np.asarray(registration.quat_world_camera_xyzw),
+                np.asarray(registration.quat_camera_master_xyzw),
+            )
+            self._quat_wm.append(quat)
+            self._tremor.append(Tremor(quat_to_matrix(quat), pair.mapping.ramp_s))
+        self._hands: list[list[float] | None] = [None] * len(pairs)
+        self._states: list[MeasuredJs | None] = [None] * len(pairs)
+        self._steered_s = 0.0
+        self._plots_s = 0.0
+        self._spectrum_s = 0.0
+        self._last_stamp = 0
+        self._shown_revision = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- viewers
+
+    def hello(self, viewer: Viewer) -> m.Hello:
+        """The first message to a browser."""
+        infos = [
+            m.PairInfo(
+                p.name,
+                p.master.name,
+                picture.shape,
+                isinstance(source, ConsoleSpec),
+                isinstance(source, ConsoleSpec) and source.idle is not None,
+            )
+            for p, picture, source in zip(
+                self.session.spec.pairs, self._painter.arms, self.session.sources, strict=True
+            )
+        ]
+        return m.Hello(
+            version=version("trocar"),
+            session=self.session.spec.name,
+            viewer=viewer.number,
+            key=viewer.key,
+            pairs=infos,
+            channels=self._channels,
+            bucket_s=BUCKET_S,
+            templates=TEMPLATES,
+            max_upload_bytes=MAX_UPLOAD_BYTES,
+            recorder=False,
+        )
+
+    def join(self, send: Any) -> Viewer:
+        """A browser came."""
+        viewer = Viewer(self._next_viewer, send)
+        self._next_viewer += 1
+        self.viewers[viewer.number] = viewer
+        viewer.post(self.hello(viewer))
+        viewer.set_scene(self.editor.scene)
+        self._on_viewers(len(self.viewers))
+        self._start(self._sync())
+        return viewer
+
+    def part(self, viewer: Viewer) -> None:
+        """A browser left; if it drove, its deadman is released now."""
+        self.viewers.pop(viewer.number, None)
+        if self.helm.leave(viewer.number, time.monotonic_ns(), surgeon=False):
+            self._steer_all()
+            self._tell("warning", "The driver's page closed: the arm holds. Take the arm to go on.")
+        self._on_viewers(len(self.viewers))
+
+    def _tell(self, level: str, text: str) -> None:
+        for viewer in self.viewers.values():
+            viewer.post(m.Notice(level, text))
+
+    # -- what browsers say
+
+    async def handle(self, viewer: Viewer, message: m.FromBrowser) -> None:
+        """Carry out one message of a browser; answers it where it has an id."""
+        match message:
+            case m.Ack():
+                viewer.acknowledge(message.seq)
+            case m.Hand():
+                self._hand(viewer, message)
+            case m.Stop():
+                missed = self.client.estop("console", f"viewer {viewer.number} pressed the emergency stop")
+                error = f"could not be reached: {', '.join(missed)}" if missed else ""
+                viewer.post(m.Answer(message.id, not missed, error))
+            case _:
+                self._start(self._carry_out(viewer, message))
+
+    async def _carry_out(self, viewer: Viewer, message: Any) -> None:
+        try:
+            result = await self._do(viewer, message)
+            viewer.post(m.Answer(message.id, True, result=result))
+        except RefusedError as error:
+            viewer.post(m.Answer(message.id, False, str(error)))
+
+    async def _do(self, viewer: Viewer, message: Any) -> Any:
+        now_ns = time.monotonic_ns()
+        if isinstance(message, m.Take):
+            refusal = self.helm.take(viewer.number, now_ns)
+            if refusal:
+                raise RefusedError(refusal)
+            self._steer_all()
+            return None
+        if isinstance(message, m.Op) and message.op in FREE_OPS:
+            return await self.client.ask(message.op, message.args)
+        if self.helm.driver != viewer.number:
+            raise RefusedError(
+                "Take the arm first: only who drives may change things. The e-stop is always yours."
+            )
+        match message:
+            case m.Leave():
+                self.helm.leave(viewer.number, now_ns, surgeon=message.surgeon)
+                self._steer_all()
+            case m.Op():
+                if message.op not in OPS:
+                    raise RefusedError(f"the console does not send `{message.op}`")
+                return await self.client.ask(message.op, message.args)
+            case m.Edit():
+                await self.editor.edit(message.fixture, message.gesture)
+            case m.Remove():
+                await self.editor.remove(message.name)
+            case m.Undo():
+                await self.editor.undo(redo=message.redo)
+            case m.Record() | m.Replay():
+                raise RefusedError("this version of the console does not record")
+        return None
+
+    def _hand(self, viewer: Viewer, message: m.Hand) -> None:
+        grip = self.helm.hand(viewer.number, message, time.monotonic_ns())
+        if grip is not None:
+            self._steer(message.pair, grip)
+
+    def _steer(self, pair: int, grip: Grip) -> None:
+        """Turn a grip's motion along world axes into the master's frame, and send it."""
+        back = quat_conj(self._quat_wm[pair])
+        p = quat_to_matrix(back) @ np.asarray(grip.p)
+        quat = quat_mul(quat_mul(back, np.asarray(grip.quat)), self._quat_wm[pair])
+        self.client.steer(
+            pair,
+            drive=grip.drive,
+            epoch=grip.epoch,
+            p_m=p.tolist(),
+            quat_xyzw=quat.tolist(),
+            gripper_rad=grip.gripper_rad,
+            present=grip.present,
+            clutch=grip.clutch,
+            stamp_ns=grip.stamp_ns,
+        )
+
+    def _steer_all(self) -> None:
+        for pair, grip in enumerate(self.helm.grips):
+            self._steer(pair, grip)
+
+    # -- saving
+
+    def toml(self) -> str:
+        """The session as it is now, for ``trocar run``.
+
+        Raises:
+            ConfigError: the session's file is gone.
+        """
+        newest = self._watcher.newest
+        scales = {p.pair: p.scale for p in newest.pairs} if newest else {}
+        return session_toml(self.session.path, self._overrides, list(self.editor.specs.values()), scales)
+
+    # -- the pump
+
+    async def run(self) -> None:
+        """Pump from the wire to the viewers until cancelled."""
+        self._start(self._sync())
+        due_s = time.monotonic()
+        while True:
+            self.pump(time.monotonic())
+            due_s = max(due_s + (FRAME_S if self.viewers else _IDLE_FRAME_S), time.monotonic())
+            await asyncio.sleep(due_s - time.monotonic())
+
+    def pump(self, now_s: float) -> None:
+        """Take in what came, and show it."""
+        self._drain(now_s)
+        if now_s - self._steered_s >= _STEER_S:
+            self._steered_s = now_s
+            self._steer_all()
+        if not self.viewers:
+            return
+        self._seq += 1
+        stamp_s = (self._watcher.newest.stamp_ns if self._watcher.newest else time.monotonic_ns()) * 1e-9
+        state = self._painter.state(
+            self._seq, now_s, self._states, self.editor.names, self.editor.moving(stamp_s)
+        )
+        state.driver, state.person, state.viewers = self.helm.driver, self.helm.person, len(self.viewers)
+        text = state_text(state)
+        changed = self.editor.scene.revision != self._shown_revision
+        self._shown_revision = self.editor.scene.revision
+        plots_due = now_s - self._plots_s >= _PLOTS_S
+        if plots_due:
+            self._plots_s = now_s
+        for viewer in self.viewers.values():
+            if changed:
+                viewer.set_scene(self.editor.scene)
+            viewer.show(self._seq, text)
+            if plots_due:
+                viewer.offer_plots(self._plots)
+        if now_s - self._spectrum_s >= _SPECTRUM_S:
+            self._spectrum_s = now_s
+            self._send_spectra()
+
+    def _plots(self, since: int) -> m.Plots | None:
+        first, rows = self._buckets.since(since)
+        return m.Plots(first, rows) if rows else None
+
+    def _send_spectra(self) -> None:
+        for index, tremor in enumerate(self._tremor):
+            spectrum = tremor.spectrum()
+            if spectrum is not None:
+                for viewer in self.viewers.values():
+                    viewer.post(m.Spectrum(index, *spectrum))
+
+    def _drain(self, now_s: float) -> None:
+        for index, hand in enumerate(self.client.hands):
+            while (sample := hand.receive()) is not None:
+                self._hands[index] = sample.p_m
+            js = self.client.arms[index].newest()
+            if js is not None:
+                self._states[index] = js
+        while (message := self.client.telemetry.receive()) is not None:
+            if self._watcher.see(message, now_s):
+                self._start(self._sync())
+            self._plot(message)
+        while (event := self.client.events.receive()) is not None:
+            pair = str(event.data.get("pair", ""))
+            self._painter.details[pair] = str(event.data.get("detail", ""))
+            if event.kind == "alarm":
+                self._tell("alarm", str(event.data.get("detail", "")))
+
+    def _plot(self, message: Telemetry) -> None:
+        period_us = (message.stamp_ns - self._last_stamp) * 1e-3
+        self._last_stamp = message.stamp_ns
+        values: list[float] = []
+        for index, pair in enumerate(message.pairs[: len(self._models)]):
+            arm = self._models[index]
+            known = len(pair.q_measured) == arm.n
+            measured = arm.at(np.asarray(pair.q_measured)).T_world_tip[:3, 3] if known else np.full(3, np.nan)
+            following = pair.teleop_state == "FOLLOWING"
+            raw = self._tremor[index].add(self._hands[index], pair.p_desired_m, pair.scale, following)
+            nearest = min(pair.clearance_m.values(), default=np.nan)
+            force = getattr(pair, "force_n", None)
+            values += [
+                *(1e3 * c for c in pair.p_command_m),
+                *(1e3 * measured),
+                *(1e3 * raw),
+                *((1e3 * c for c in pair.p_desired_m) if following else (np.nan,) * 3),
+                1e3 * nearest,
+                float(np.linalg.norm(force)) if force else np.nan,
+                period_us if 0.0 < period_us < 1e6 else np.nan,
+                message.compute_us,
+                pair.input_age_us if pair.input_age_us >= 0.0 else np.nan,
+                pair.round_trip_us if pair.round_trip_us >= 0.0 else np.nan,
+            ]
+        if len(values) == len(self._channels):
+            self._buckets.add(message.stamp_ns, values)
+
+    async def _sync(self) -> None:
+        with contextlib.suppress(RefusedError):
+            await self.editor.sync()
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _channels(pair: int) -> list[m.Channel]:
+    """The lines of the plots, in the order of ``Hub._plot``."""
+    axes = [("Tip", f"{what} {axis}", "mm") for what in ("commanded", "actual") for axis in "xyz"]
+    axes += [("Hand at the tip", f"{what} {axis}", "mm") for what in ("raw", "filtered") for axis in "xyz"]
+    rest = [
+        ("Clearance", "nearest fixture", "mm"),
+        ("Force", "force", "N"),
+        ("Loop", "period", "µs"),
+        ("Loop", "compute", "µs"),
+        ("Latency", "hand's sample", "µs"),
+        ("Latency", "round trip", "µs"),
+    ]
+    return [m.Channel(pair, *channel) for channel in (*axes, *rest)]
