@@ -1,4 +1,7 @@
-"""Builds one fixture from JSON on standard input, so that its field is in the cache; away from any loop."""
+"""Builds one fixture from JSON on standard input, so that its field is in the cache; away from any loop.
+
+With ``around`` it writes the packed drawing to standard output.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import json
 import os
 import sys
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from fixtures.errors import FixtureError
 from fixtures.geometry.baked import Workshop
 from fixtures.spec import AnyFixture
+from teleop.console.shapes import packed_drawing
 
 
 def main() -> int:
@@ -18,7 +23,12 @@ def main() -> int:
     os.nice(10)
     adapter: TypeAdapter[AnyFixture] = TypeAdapter(AnyFixture)
     try:
-        adapter.validate_python(json.load(sys.stdin)).build(Workshop())
+        asked = json.load(sys.stdin)
+        fixture = adapter.validate_python(asked["fixture"])
+        if asked["around"] is None:
+            fixture.build(Workshop())
+        else:
+            sys.stdout.buffer.write(packed_drawing(fixture, np.asarray(asked["around"], dtype=np.float64)))
     except (FixtureError, ValueError, MemoryError) as error:
         print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 1

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-import sys
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +10,6 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from fixtures.common import PoseSpec
 from fixtures.errors import FixtureError
 from fixtures.geometry.baked import Workshop
 from fixtures.spec import AnyFixture
@@ -22,13 +17,11 @@ from teleop.config import Session
 from teleop.console.client import Client, RefusedError
 from teleop.console.messages import FixtureInfo, Pose, Scene
 from teleop.console.picture import pose
-from teleop.console.shapes import fixture_triangles, pack
+from teleop.console.shapes import Gallery, belongs_inside, in_another_process, needs_baking, nodes
 
 _adapter: TypeAdapter[AnyFixture] = TypeAdapter(AnyFixture)
 _HISTORY = 200
-_GEOMETRIES = 64
 BAKE_S = 300.0
-_BAKED = ("mesh", "volume", "cloud")
 
 
 @dataclass(slots=True)
@@ -73,16 +66,17 @@ class Editor:
 
     Attributes:
         scene: what browsers show; a new object whenever something changed.
-        geometries: packed triangles by address, and whether the arm belongs inside.
+        gallery: their drawings.
     """
 
-    def __init__(self, client: Client, session: Session, mesh_dir: Path) -> None:
+    def __init__(self, client: Client, session: Session, mesh_dir: Path, gallery: Gallery) -> None:
         """Start with the session's file; :meth:`sync` asks the controller.
 
         Args:
             client: the controller.
             session: the session as loaded.
             mesh_dir: where uploaded meshes are kept.
+            gallery: gets every fixture to draw.
         """
         self._client = client
         self._folders = {fixture.name: folder for fixture, folder in session.fixtures}
@@ -96,7 +90,7 @@ class Editor:
         self._undo: list[Step] = []
         self._redo: list[Step] = []
         self._lock = asyncio.Lock()
-        self.geometries: OrderedDict[str, tuple[bytes, bool]] = OrderedDict()
+        self.gallery = gallery
         self._revision = 0
         self._dirty = False
         self.scene = self._scene()
@@ -207,33 +201,18 @@ class Editor:
             RefusedError: it cannot be built.
         """
         table = fixture.model_dump(mode="json")
-        if not any(shape in _BAKED for shape in _shapes(table)):
-            try:
-                fixture.build(Workshop())
-            except (FixtureError, ValueError) as error:
-                raise RefusedError(str(error)) from None
-            return
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "teleop.console.bake"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
         try:
-            _, said = await asyncio.wait_for(process.communicate(json.dumps(table).encode()), BAKE_S)
+            if needs_baking(table):
+                await in_another_process(table, None, BAKE_S)
+            else:
+                await asyncio.to_thread(fixture.build, Workshop())
         except TimeoutError:
             raise RefusedError(
                 f"baking took longer than {BAKE_S:g} s and was stopped; "
                 "use a larger spacing_m or fewer triangles"
             ) from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            lines = said.decode(errors="replace").strip().splitlines()
-            raise RefusedError(lines[-1] if lines else f"baking ended with exit status {process.returncode}")
+        except (FixtureError, ValueError) as error:
+            raise RefusedError(str(error)) from None
 
     def _changed(self) -> None:
         self._dirty = True
@@ -243,12 +222,8 @@ class Editor:
         self._revision += 1
         infos = []
         for fixture in self.specs.values():
-            table, note, address, complement = _dump(fixture), "", "", False
-            try:
-                address, complement = self._geometry(table)
-            except (FixtureError, ValueError, OSError, ImportError) as error:
-                note = f"cannot be drawn: {error}"
-            infos.append(FixtureInfo(table, address, complement, note))
+            table = _dump(fixture)
+            infos.append(FixtureInfo(table, self.gallery.address(fixture), belongs_inside(table)))
         return Scene(
             self._revision,
             infos,
@@ -256,23 +231,6 @@ class Editor:
             self._redo[-1].label if self._redo else "",
             self._dirty,
         )
-
-    def _geometry(self, table: dict[str, Any]) -> tuple[str, bool]:
-        """Address of a fixture's triangles, made once for equal geometries; and whether inside is allowed."""
-        keep = {
-            k: v
-            for k, v in table.items()
-            if k not in ("name", "pose", "motion", "margin", "softness", "enabled")
-        }
-        address = hashlib.sha256(json.dumps(keep, sort_keys=True).encode()).hexdigest()[:24]
-        if address in self.geometries:
-            self.geometries.move_to_end(address)
-            return address, self.geometries[address][1]
-        mesh, complement = fixture_triangles(table, Path())
-        self.geometries[address] = (pack(mesh), complement)
-        while len(self.geometries) > _GEOMETRIES:
-            self.geometries.popitem(last=False)
-        return address, complement
 
     def moving(self, now_s: float) -> dict[str, Pose]:
         """Poses at ``now_s`` of the controller's clock of the fixtures that move by themselves."""
@@ -284,36 +242,17 @@ class Editor:
                 out[name] = pose(T)
         return out
 
-    def place(self, name: str, position_m: Any, quat_xyzw: Any) -> dict[str, Any]:
-        """The fixture ``name`` with another pose, as a table."""
-        spec = PoseSpec(position_m=tuple(position_m), quat_xyzw=tuple(quat_xyzw))
-        return _dump(self.specs[name].model_copy(update={"pose": spec}))
-
 
 def _dump(fixture: AnyFixture) -> dict[str, Any]:
     table: dict[str, Any] = fixture.model_dump(mode="json")
     return table
 
 
-def _walk(table: Any) -> Any:
-    if isinstance(table, dict):
-        yield table
-        for value in table.values():
-            yield from _walk(value)
-    elif isinstance(table, list):
-        for value in table:
-            yield from _walk(value)
-
-
 def _paths(table: Any) -> list[str]:
-    return [node["path"] for node in _walk(table) if isinstance(node.get("path"), str)]
-
-
-def _shapes(table: Any) -> list[str]:
-    return [node["shape"] for node in _walk(table) if "shape" in node]
+    return [node["path"] for node in nodes(table) if isinstance(node.get("path"), str)]
 
 
 def _anchor(table: Any, folder: Path) -> None:
-    for node in _walk(table):
+    for node in nodes(table):
         if isinstance(node.get("path"), str):
             node["path"] = str(folder / node["path"])

@@ -21,6 +21,7 @@ from teleop.console.editor import Editor
 from teleop.console.picture import ArmPicture, Painter, Watcher
 from teleop.console.plots import BUCKET_S, Buckets, Tremor
 from teleop.console.save import session_toml
+from teleop.console.shapes import Gallery
 from teleop.console.templates import TEMPLATES
 from teleop.console.viewer import Viewer, state_text
 from teleop.controller.build import place_arm
@@ -78,7 +79,8 @@ class Hub:
         ]
         self._watcher = Watcher(len(pairs))
         self._painter = Painter(pictures, self._watcher)
-        self.editor = Editor(self.client, session, mesh_dir)
+        gallery = Gallery(self._models[0].forward(self._models[0].home)[:3, 3])
+        self.editor = Editor(self.client, session, mesh_dir, gallery)
         self.helm = Helm(len(pairs))
         self.viewers: dict[int, Viewer] = {}
         self._next_viewer = 1

@@ -92,12 +92,12 @@ def make_app(hub: Hub, door: Door) -> Starlette:
         return Response(page, media_type="text/html", headers={"cache-control": "no-cache"})
 
     async def geometry(request: Request) -> Response:
-        found = hub.editor.geometries.get(request.path_params["address"])
+        found = await hub.editor.gallery.drawing(request.path_params["address"])
         if found is None:
             return PlainTextResponse("no such geometry\n", 404)
         # The address is a digest of the content, so it never changes.
         headers = {"cache-control": "private, max-age=31536000, immutable"}
-        return Response(found[0], media_type="application/octet-stream", headers=headers)
+        return Response(found, media_type="application/octet-stream", headers=headers)
 
     async def save(request: Request) -> Response:
         try:

@@ -1,4 +1,4 @@
-"""From a TOML table to a hand: the four kinds, their defaults and the examples that come with Trocar."""
+"""From a TOML table to a hand: the kinds, their defaults and the examples that come with Trocar."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_example_is_valid_and_makes_a_source_or_names_the_file_it_lacks(pa
 
 def test_there_is_an_example_of_each_kind():
     kinds = {tomllib.loads(path.read_text())["kind"] for path in EXAMPLES}
-    assert kinds == {"console_csv", "jigsaws", "pose_csv", "synthetic"}
+    assert kinds == {"console", "console_csv", "jigsaws", "pose_csv", "synthetic"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ interface Body {
   info: FixtureInfo;
   group: THREE.Group;
   surface: THREE.Mesh;
-  outline: THREE.LineSegments | null;
+  lines: (THREE.LineSegments | THREE.Points)[];
   label: HTMLElement;
   name: HTMLElement;
   figure: HTMLElement;
@@ -38,7 +38,7 @@ export class FixtureBodies {
   readonly bodies = new Map<string, Body>();
   readonly handle: TransformControls;
   onHandle: (name: string, kind: Handle, group: THREE.Group, done: boolean) => void = () => {};
-  private geometries = new Map<string, Promise<THREE.BufferGeometry>>();
+  private shapes = new Map<string, Promise<Shape>>();
   private selected = "";
 
   constructor(private scene: THREE.Scene, private camera: THREE.Camera, private canvas: HTMLCanvasElement, private labels: HTMLElement) {
@@ -94,7 +94,7 @@ export class FixtureBodies {
       const figure = h("span");
       label.append(nameTag, figure);
       this.labels.append(label);
-      body = { info, group: new THREE.Group(), surface, outline: null, label, name: nameTag, figure, middle: new THREE.Vector3() };
+      body = { info, group: new THREE.Group(), surface, lines: [], label, name: nameTag, figure, middle: new THREE.Vector3() };
       body.group.add(surface);
       this.scene.add(body.group);
       this.bodies.set(name, body);
@@ -114,27 +114,29 @@ export class FixtureBodies {
 
   private async load(body: Body, info: FixtureInfo): Promise<void> {
     if (!info.geometry) return;
-    let promise = this.geometries.get(info.geometry);
+    let promise = this.shapes.get(info.geometry);
     if (!promise) {
-      promise = fetchGeometry(info.geometry);
-      this.geometries.set(info.geometry, promise);
-      if (this.geometries.size > 64) this.geometries.delete(this.geometries.keys().next().value!);
+      promise = fetchShape(info.geometry);
+      this.shapes.set(info.geometry, promise);
+      if (this.shapes.size > 64) this.shapes.delete(this.shapes.keys().next().value!);
     }
     try {
-      const geometry = await promise;
+      const shape = await promise;
       if (body.info.geometry !== info.geometry) return;
-      body.surface.geometry = geometry;
+      body.surface.geometry = shape.surface;
       if (!(this.handle.dragging && this.selected === info.spec.name)) body.group.scale.setScalar(1);
-      if (body.outline) body.group.remove(body.outline);
-      body.outline = null;
-      if (geometry.index && geometry.index.count / 3 <= EDGE_TRIANGLES) {
-        body.outline = new THREE.LineSegments(new THREE.EdgesGeometry(geometry, 28), new THREE.LineBasicMaterial({ transparent: true, opacity: 0.6 }));
-        body.group.add(body.outline);
-      }
-      geometry.computeBoundingSphere();
-      body.middle.copy(geometry.boundingSphere!.center);
+      body.group.remove(...body.lines);
+      const paint = new THREE.LineBasicMaterial({ transparent: true, opacity: 0.65 });
+      body.lines = [];
+      if (shape.triangles && shape.triangles <= EDGE_TRIANGLES) body.lines.push(new THREE.LineSegments(new THREE.EdgesGeometry(shape.surface, 28), paint));
+      if (shape.lineCount) body.lines.push(new THREE.LineSegments(shape.lines, paint));
+      if (shape.pointCount) body.lines.push(new THREE.Points(shape.points, new THREE.PointsMaterial({ size: 9, sizeAttenuation: false })));
+      if (body.lines.length) body.group.add(...body.lines);
+      const whole = new THREE.Box3().setFromBufferAttribute(shape.surface.getAttribute("position") as THREE.BufferAttribute);
+      whole.getCenter(body.middle);
+      body.info.note = "";
     } catch {
-      this.geometries.delete(info.geometry);
+      this.shapes.delete(info.geometry);
     }
   }
 
@@ -155,7 +157,7 @@ export class FixtureBodies {
       const material = body.surface.material as THREE.MeshStandardMaterial;
       material.color.set(paint);
       material.opacity = off ? 0.05 : { far: 0.2, near: 0.32, contact: 0.45, inside: 0.5 }[near as "far"] * (body.info.complement ? 0.45 : 1);
-      if (body.outline) (body.outline.material as THREE.LineBasicMaterial).color.set(paint);
+      for (const line of body.lines) (line.material as THREE.LineBasicMaterial | THREE.PointsMaterial).color.set(paint);
       const className = `label ${near}`;
       if (body.label.className !== className) body.label.className = className;
       text(body.figure, words === "far" ? "" : words);
@@ -175,14 +177,31 @@ export class FixtureBodies {
   }
 }
 
-async function fetchGeometry(address: string): Promise<THREE.BufferGeometry> {
+interface Shape {
+  surface: THREE.BufferGeometry;
+  lines: THREE.BufferGeometry;
+  points: THREE.BufferGeometry;
+  corners: number;
+  triangles: number;
+  lineCount: number;
+  pointCount: number;
+}
+
+async function fetchShape(address: string): Promise<Shape> {
   const answer = await fetch(`/geometry/${address}`);
   if (!answer.ok) throw new Error(answer.statusText);
   const data = await answer.arrayBuffer();
-  const [vertices, faces] = new Uint32Array(data, 0, 2);
-  const geometry = new THREE.BufferGeometry();
-  geometry.setAttribute("position", new THREE.BufferAttribute(new Float32Array(data, 8, 3 * vertices), 3));
-  geometry.setIndex(new THREE.BufferAttribute(new Uint32Array(data, 8 + 12 * vertices, 3 * faces), 1));
-  geometry.computeVertexNormals();
-  return geometry;
+  const [corners, triangles, lines, points] = new Uint32Array(data, 0, 4);
+  const position = new THREE.BufferAttribute(new Float32Array(data, 16, 3 * corners), 3);
+  let at = 16 + 12 * corners;
+  const part = (count: number): THREE.BufferGeometry => {
+    const geometry = new THREE.BufferGeometry();
+    geometry.setAttribute("position", position);
+    geometry.setIndex(new THREE.BufferAttribute(new Uint32Array(data, at, count), 1));
+    at += 4 * count;
+    return geometry;
+  };
+  const shape = { surface: part(3 * triangles), lines: part(2 * lines), points: part(points), corners, triangles, lineCount: lines, pointCount: points };
+  if (triangles) shape.surface.computeVertexNormals();
+  return shape;
 }
