@@ -20,6 +20,7 @@ from teleop.console.guards import MAX_MESSAGE_BYTES, ConsoleError, Door
 from teleop.console.hub import Hub
 from teleop.console.server import STATIC, make_app
 from teleop.loop.signals import stop_on_signals
+from teleop.wire.keys import OPERATOR
 from teleop.wire.sockets import open_context
 
 PORT = 8642
@@ -160,7 +161,7 @@ async def _serve(
             scratch.write_text(json.dumps({"url": door.url, "viewers": viewers}), encoding="utf-8")
             scratch.replace(status_file)
 
-    with open_context() as context, stop_on_signals() as stop:
+    with open_context(session.keyring(OPERATOR)) as context, stop_on_signals() as stop:
         hub = Hub(context, session, overrides, mesh_dir(), tell)
         config = uvicorn.Config(
             make_app(hub, door),
