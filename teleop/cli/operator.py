@@ -48,14 +48,13 @@ class Operator:
         self._not_before_s = 0.0
         self.refusal = ""
         self._before: dict[str, str] = {}
+        self._seq = -1
         self._hands_off: set[str] = set()
 
     def look(self, telemetry: Telemetry, now_s: float) -> None:
         """Look at the newest telemetry and do the next thing, without waiting for its answer."""
         while (reply := self._client.receive()) is not None:
             self.refusal = reply.error
-        for pair in telemetry.pairs:
-            self._respect(pair.pair, pair.reason)
         if now_s < self._not_before_s:
             return
         for pair in telemetry.pairs:
@@ -65,11 +64,14 @@ class Operator:
                 self._client.send(op, {} if op == "enable" else {"pair": pair.pair})
                 self._not_before_s = now_s + _PAUSE_S
 
-    def _respect(self, pair: str, reason: str) -> None:
-        """Notice what a person asked for, by what came before it."""
-        before = self._before.get(pair, "")
-        if reason not in _ASKED_FOR:
-            self._hands_off.discard(pair)
-        elif before in _BEFORE:
-            self._hands_off.add(pair)
-        self._before[pair] = reason
+    def see(self, telemetry: Telemetry) -> None:
+        """Notice what a person asked for, by what came in the tick before; call it for every message."""
+        if telemetry.seq != self._seq + 1:
+            self._before.clear()  # what was missed may be the cause: nobody is taken to have asked
+        self._seq = telemetry.seq
+        for pair in telemetry.pairs:
+            if pair.reason not in _ASKED_FOR:
+                self._hands_off.discard(pair.pair)
+            elif self._before.get(pair.pair) in _BEFORE:
+                self._hands_off.add(pair.pair)
+            self._before[pair.pair] = pair.reason

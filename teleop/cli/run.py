@@ -96,6 +96,8 @@ class Watch:
         """Catch up with the telemetry and show it."""
         while (message := self._telemetry.receive()) is not None:
             self.newest = message
+            if self._operator is not None:
+                self._operator.see(message)
         now_s = time.monotonic()
         if self.newest is None:
             return

@@ -50,7 +50,7 @@ class Buckets:
         row: list[float | None] = []
         for low, high in zip(self._low, self._high, strict=True):
             known = low <= high
-            row += [round(low, 4), round(high, 4)] if known else [None, None]
+            row += [round(float(low), 4), round(float(high), 4)] if known else [None, None]
         self._ring.append(row)
         if len(self._ring) > BUCKETS:
             del self._ring[: len(self._ring) - BUCKETS]
