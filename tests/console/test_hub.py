@@ -96,44 +96,9 @@ def test_a_browser_is_told_who_it_is_what_there_is_and_how_it_stands(bench) -> N
     bench.run(scenario, f"fixture=[{toml(WALL)}]")
 
 
-async def newest(stand: Stand, fits):
-    """The first steer that fits; the last one sent stays where it is until it is taken."""
-    end = time.monotonic() + 30.0
-    while time.monotonic() < end:
-        if (steer := stand.steer.newest()) is not None and fits(steer):
-            return steer
-        await asyncio.sleep(0.005)
-    raise AssertionError("no such steer came")
-
-
 def toml(table) -> str:
     items = ", ".join(f"{k} = {toml(v) if isinstance(v, dict) else json.dumps(v)}" for k, v in table.items())
     return f"{{ {items} }}"
-
-
-def test_only_the_driver_changes_things_and_a_page_that_goes_lets_go(bench) -> None:
-    async def scenario(hub, stand, viewer) -> None:
-        await hub.handle(viewer, m.Op(1, "engage", {}))
-        await bench.until(hub, stand, lambda: bench.answered(1))
-        assert not bench.last("answer")["ok"]
-        assert ("engage", {}) not in stand.asked
-        await hub.handle(viewer, m.Take(2))
-        await bench.until(hub, stand, lambda: bench.answered(2))
-        hand = m.Hand(0, 1, True, False, [0.01, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], 0.5, 1000.0)
-        await hub.handle(viewer, hand)
-        steer = await newest(stand, lambda steer: steer.present.value)
-        assert steer.drive
-        assert steer.p_m == [0.01, 0.0, 0.0]
-        assert abs(time.monotonic_ns() - steer.present.stamp_ns) < 1e9
-        # Silence: what is repeated keeps its stamp, so it ages.
-        await bench.go(hub, stand, 0.2)
-        again = await newest(stand, lambda late: late.stamp_ns - late.present.stamp_ns > 100e6)
-        assert again.present.stamp_ns == steer.present.stamp_ns
-        hub.part(viewer)
-        gone = await newest(stand, lambda steer: not steer.present.value)
-        assert gone.drive
-
-    bench.run(scenario)
 
 
 def test_edits_are_checked_applied_undone_redone_and_saved_as_what_a_session_loads(bench, tmp_path) -> None:
