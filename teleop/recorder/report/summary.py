@@ -162,7 +162,10 @@ def fixtures_of(run: Run) -> tuple[list[Fixture], list[str]]:
     built: dict[str, Fixture] = {}
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="trocar-report-") as folder:
-        session = restored(run.recording.session, run.recording, Path(folder))
+        try:
+            session = restored(run.recording.session, run.recording, Path(folder))
+        except TrocarError as error:  # an older recording is still worth its figures
+            return [], [f"the fixtures are not drawn, and distances from guides not known: {error}"]
         specs = [(spec, Workshop(where)) for spec, where in session.fixtures]
         answered = {r.token: r.reply.ok for t in run.ticks for r in t.replies}
         for tick in run.ticks:
