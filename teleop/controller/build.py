@@ -85,7 +85,11 @@ def build_controller(session: Session, sender: bytes, config: Mapping[str, Any] 
         HapticsError: a hand is to feel what its device cannot render stably.
         ModelError: an arm cannot be built.
     """
-    felt = any(pair.haptics.enabled and pair.haptics.planes for pair in session.spec.pairs)
+    # A session that names no device need not pay for planes far ahead of the touch.
+    felt = any(
+        pair.haptics.enabled and pair.haptics.planes and pair.haptics.device != "generic"
+        for pair in session.spec.pairs
+    )
     scene = Scene(
         (spec.build(Workshop(folder)) for spec, folder in session.fixtures),
         look_m=PLANES_AHEAD_M if felt else 0.0,

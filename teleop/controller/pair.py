@@ -257,7 +257,7 @@ class Pair:
             tracking_error_m=self.motion.behind(self.link.q) if streaming else 0.0,
             force_n=self.feel.force.copy(),
             torque_nm=self.feel.torque.copy(),
-            beside_n=self.feel.beside(self.hand.p),
+            beside_n=self.feel.beside(),
             planes=self.feel.constraint_planes(motion.fixture_names),
         )
 

@@ -216,9 +216,9 @@ class Feel:
         approach(self.force, self._target, self._step_n)
         approach(self.torque, self._twist, self._step_nm)
 
-    def beside(self, p_hand: Array) -> Array:
-        """The part of :attr:`force` that no plane stands for, shape (3,), N; ``p_hand`` (3,) m."""
-        return self.force.copy() if self.planes is None else self.planes.beside(self.force, p_hand)
+    def beside(self) -> Array:
+        """The part of :attr:`force` that no plane stands for, shape (3,), N."""
+        return self.force.copy() if self.planes is None else self.planes.beside(self.force)
 
     def constraint_planes(self, names: Sequence[str]) -> list[ConstraintPlane]:
         """The planes for the wire; ``names`` are those of the scene's fixtures."""

@@ -32,7 +32,7 @@ Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
 MOST = 16
-PLANES_AHEAD_M = 1e-3
+PLANES_AHEAD_M = 3e-3
 """Distance of a body to a solid from which on the hand gets its plane, m."""
 _WEAK = 0.05
 """A row that the tip moves less than this, metre for metre, is not the hand's business."""
@@ -183,15 +183,18 @@ def project(p: Array, normal: Array, offset: Array, count: int, out: Array) -> f
 
 
 @kernel
-def beside(force: Array, normal: Array, offset: Array, count: int, p_hand: Array) -> None:
-    """Take out of ``force`` (3,), in place, its part along the way that the planes push the hand."""
-    way = np.empty(3)
-    size = project(p_hand, normal, offset, count, way)
-    if size > 0.0:
-        along = (force[0] * way[0] + force[1] * way[1] + force[2] * way[2]) / size
-        if along > 0.0:
-            for i in range(3):
-                force[i] -= along * way[i] / size
+def beside(force: Array, normal: Array, count: int) -> None:
+    """Take out of ``force`` (3,), in place, what points along the planes: they push that themselves.
+
+    Whether the hand is behind a plane is for the device to say. Where the controller's later, filtered hand
+    said it, a hand that bounces felt the same wall twice, the second time too late.
+    """
+    for _ in range(4):
+        for k in range(count):
+            along = normal[k, 0] * force[0] + normal[k, 1] * force[1] + normal[k, 2] * force[2]
+            if along > 0.0:
+                for i in range(3):
+                    force[i] -= along * normal[k, i]
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +292,11 @@ class PlaneMaker:
                 )
             )
 
-    def beside(self, force: Array, p_hand: Array) -> Array:
+    def beside(self, force: Array) -> Array:
         """The part of a force, shape (3,), that no plane will push itself."""
         out = force.copy()
         if self.count:
-            beside(out, self.normal, self.offset, self.count, p_hand)
+            beside(out, self.normal, self.count)
         return out
 
     def planes(self, names: Sequence[str]) -> list[ConstraintPlane]:
