@@ -105,7 +105,8 @@ def test_planes_and_what_is_beside_them_make_up_the_force(clamp: str) -> None:
     rendered = pair.beside_n + 50.0 * way
     size = np.linalg.norm(pair.force_n)
     print(f"{clamp}: {len(pair.planes)} planes, {rendered.round(3)} for {pair.force_n.round(3)} N")
-    assert np.linalg.norm(rendered - pair.force_n) < 0.1 * size
+    # A hundredth of a newton is less than the friction of any device here.
+    assert np.linalg.norm(rendered - pair.force_n) < 0.1 * size + 0.01
 
 
 def test_no_planes_while_nothing_follows_and_none_deeper_than_the_tool_inside_a_region() -> None:
