@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from teleop.tremor.contract import Array
 from teleop.tremor.kalman_bank.design import HandModel, response, starting_gains, steady_gain
@@ -23,7 +24,7 @@ PEAK_HALF_WIDTH_HZ = 0.6
 MAIN_HZ = (6.0, 15.0, 0.5)
 """Grid of the main peak's frequency."""
 
-OFFSET_HZ = (1.0, 3.0, 0.5)
+OFFSET_HZ = (1.0, 3.0, 1.0)
 """Grid of the distance from the main to the second peak, mirrored for a second peak below the main one."""
 
 SECOND_POWER = 0.25
@@ -70,7 +71,11 @@ class GainTable:
 
 @lru_cache(maxsize=8)
 def gain_table(spec: KalmanBankSpec, rate_hz: float) -> GainTable:
-    """Solve the Riccati equation for every cell; about a second, remembered for the process."""
+    """Solve the Riccati equation for every cell; some two seconds, remembered for the process.
+
+    On one thread: matrices this small gain nothing from more, and threads that wait for each other cost five
+    times as much on a busy machine.
+    """
     bank = grid(*BANK_HZ)
     model = HandModel(1.0 / rate_hz, tuple(bank.tolist()), WIDTH_HZ)
     tremor, noise, jerk = spec.tremor_rms_m**2, spec.noise_rms_m**2, spec.jerk_density_m2_s5
@@ -81,22 +86,23 @@ def gain_table(spec: KalmanBankSpec, rate_hz: float) -> GainTable:
     main, offset = grid(*MAIN_HZ), grid(*OFFSET_HZ)
     both = np.concatenate([offset, -offset])
     spread = tremor * wide_shape(bank)
-    return GainTable(
-        model=model,
-        main_hz=main,
-        offset_hz=offset,
-        single=np.array([gain((f, 1.0)) for f in main]),
-        pair=np.array([[gain((f, 1.0), (f + d, SECOND_POWER)) for d in both] for f in main]),
-        wide=steady_gain(model, jerk, spread, noise),
-        starting=starting_gains(
-            model,
-            jerk,
-            spread,
-            noise,
-            ((START_SPREAD[0] * spec.tremor_rms_m) ** 2, START_SPREAD[1] ** 2, START_SPREAD[2] ** 2),
-            round(START_SECONDS * rate_hz),
-        ),
-    )
+    with threadpool_limits(limits=1, user_api="blas"):
+        return GainTable(
+            model=model,
+            main_hz=main,
+            offset_hz=offset,
+            single=np.array([gain((f, 1.0)) for f in main]),
+            pair=np.array([[gain((f, 1.0), (f + d, SECOND_POWER)) for d in both] for f in main]),
+            wide=steady_gain(model, jerk, spread, noise),
+            starting=starting_gains(
+                model,
+                jerk,
+                spread,
+                noise,
+                ((START_SPREAD[0] * spec.tremor_rms_m) ** 2, START_SPREAD[1] ** 2, START_SPREAD[2] ** 2),
+                round(START_SECONDS * rate_hz),
+            ),
+        )
 
 
 def grid(first: float, last: float, step: float) -> Array:
