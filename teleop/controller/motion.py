@@ -322,12 +322,10 @@ class Motion:
             v = self._stop_v
             certificate = self._certify(v)
         self._stand_by(certificate)
-        if certificate.recovering:
-            self.ledger.append(LedgerLine(certificate.fixture, "recovering", certificate.body, 0.0))
         return v
 
     def _stand_by(self, certificate: Certificate) -> None:
-        """Remember that the command is certified, or raise the alarm.
+        """Remember that the command is certified, or raise the alarm; say where a body is inside a region.
 
         Where nothing has moved or changed since, a stop that is refused now, for want of evaluations or by
         rounding, is still the one that was certified with the command before it.
@@ -338,6 +336,8 @@ class Motion:
         elif scene.moving or self._proven != scene.revision:
             self._proven = -1
             self._warn(certificate)
+        if certificate.recovering:
+            self.ledger.append(LedgerLine(certificate.fixture, "recovering", certificate.body, 0.0))
 
     def _warn(self, certificate: Certificate) -> None:
         """Even the stop is not clear: a region appeared, or one comes nearer than the arm can stop."""

@@ -64,3 +64,17 @@ def test_a_region_that_appears_on_the_way_of_a_stop_does_raise_the_alarm() -> No
     assert rig.request("set_fixture", fixture={"kind": "forbidden", "name": "wall", "geometry": wall}).ok
     rig.tick()
     assert any(event.kind == "alarm" for event in rig.events)  # type: ignore[attr-defined]
+
+
+def test_an_arm_that_holds_inside_a_region_says_so_in_every_tick() -> None:
+    rig = Rig(scale=1.0)
+    rig.bring_up()
+    rig.hand.clutch = True
+    rig.run(5)
+    assert rig.state[0] == "CLUTCHED"
+    tip = rig.pair.motion.p_world_tip
+    wall = {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, float(tip[2])]}
+    assert rig.request("set_fixture", fixture={"kind": "forbidden", "name": "wall", "geometry": wall}).ok
+    for _ in range(5):
+        lines = {(line.who, line.what) for line in rig.tick().pairs[0].ledger}
+        assert ("wall", "recovering") in lines
