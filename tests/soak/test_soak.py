@@ -32,7 +32,7 @@ CHEAP = [
 OUT = Path(os.environ.get("TROCAR_SOAK", "out/soak.jsonl"))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_hundred_thousand_adversarial_ticks_never_enter_a_region_nor_break_a_limit() -> None:
     totals = run(100_000, CHEAP, workers=2, length=2500, quiet=True)
     print("\n" + report(totals))
