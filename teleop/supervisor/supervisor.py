@@ -168,7 +168,7 @@ class Supervisor:
         if spec.optional:
             return
         self._outcome.status = self._outcome.status or 1
-        if spec.leads or spec.vital or not death.ready:
+        if spec.vital or not death.ready:
             self._stop(death.sentence(), now_s)
 
     def _start(self, spec: ChildSpec) -> None:
