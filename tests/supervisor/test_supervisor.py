@@ -29,7 +29,8 @@ TELL_PID = "import os, sys; print(os.getpid(), file=sys.stderr)\n"
 def child(
     name: str, code: str, *, leads: bool = False, restarts: int = 0, ready_s: float = 30.0
 ) -> ChildSpec:
-    return ChildSpec(name, (sys.executable, "-c", code), leads, restarts, ready_timeout_s=ready_s)
+    command = (sys.executable, "-c", code)
+    return ChildSpec(name, command, leads=leads, restarts=restarts, ready_timeout_s=ready_s)
 
 
 class Session:
