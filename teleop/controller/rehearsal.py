@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from fixtures.spec import AnyFixture
 from teleop.config.session import RATE_HZ, Session
 from teleop.controller.build import build_controller
 from teleop.controller.controller import Controller
@@ -17,6 +20,8 @@ from teleop.wire.messages import MeasuredCp, MeasuredJs, Reply, Request, Signal
 _OWN = bytes(16)
 _PERIOD_NS = round(1e9 / RATE_HZ)
 _TICKS = 2500
+_BELOW_M = 2e-3
+_fixture: TypeAdapter[AnyFixture] = TypeAdapter(AnyFixture)
 
 
 class _ObedientArm:
@@ -99,6 +104,18 @@ def play(controller: Controller, ticks: int) -> int:
     return followed
 
 
+def with_a_floor(session: Session, controller: Controller) -> Session:
+    """The session with a floor close under its arms, as somebody may add one while it runs."""
+    low = min(
+        float((state.centers[:, 2] - pair.arm.bodies.radii).min())
+        for pair in controller.pairs
+        for state in (pair.arm.at(pair.arm.home),)
+    )
+    half_space = {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, low - _BELOW_M]}
+    floor = _fixture.validate_python({"kind": "forbidden", "name": "floor", "geometry": half_space})
+    return replace(session, fixtures=((floor, session.path.parent),))
+
+
 def rehearse(session: Session) -> None:
     """Run a throw-away controller of the session for a few thousand ticks.
 
@@ -106,6 +123,9 @@ def rehearse(session: Session) -> None:
         RuntimeError: it hardly followed, so the loop would meet code for the first time.
     """
     controller = build_controller(session, _OWN)
+    if not session.fixtures:
+        # The first fixture may come while the loop runs, and compiling takes tens of seconds.
+        play(build_controller(with_a_floor(session, controller), _OWN), _TICKS // 4)
     if play(controller, _TICKS) < _TICKS // 4:
         reasons = ", ".join(f"{p.name}: {p.machine.reason.sentence}" for p in controller.pairs)
         raise RuntimeError(f"the rehearsal before the loop did not follow its hand ({reasons})")
