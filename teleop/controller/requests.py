@@ -25,8 +25,8 @@ from teleop.tremor import FilterSpec, make_pose_filter
 from teleop.wire.liveness import InputMonitor
 from teleop.wire.messages import Reply, Request
 
-_OLDEST_POSE_NS = 1_000_000_000
-"""A pose older than this says nothing about now."""
+_OLDEST_STAMP_NS = 1_000_000_000
+"""A pose or shape older than this says nothing about now."""
 
 
 class RefusedError(Exception):
@@ -219,6 +219,9 @@ class RequestDesk:
         unknown = sorted(set(spec.bodies) - known)
         if unknown:
             raise RefusedError(f"no arm has a body {', '.join(unknown)}; bodies: {', '.join(sorted(known))}")
+        deforms = getattr(spec, "deforms", None)
+        if deforms is not None and deforms.stamp_ns is not None:
+            _check_stamp(deforms.stamp_ns, pairs[0].now_ns)
         fixture = spec.build(Workshop(live=True))
         self._scene.check(fixture)
         self._scene.change(fixture)
@@ -246,12 +249,7 @@ class RequestDesk:
             raise RefusedError(f"quat_xyzw must have length 1, has {np.linalg.norm(quat):.4g}")
         now_ns = pairs[0].now_ns
         stamp_ns = now_ns if args.stamp_ns is None else args.stamp_ns
-        if not 0 <= now_ns - stamp_ns <= _OLDEST_POSE_NS:
-            raise RefusedError(
-                f"stamp_ns is {(now_ns - stamp_ns) * 1e-6:.1f} ms before this tick; it must be of the "
-                f"controller's monotonic clock, not in the future and at most "
-                f"{_OLDEST_POSE_NS * 1e-6:.0f} ms old"
-            )
+        _check_stamp(stamp_ns, now_ns)
         T, R, p = np.eye(4), np.empty((3, 3)), np.empty(3)
         T[:3, :3], T[:3, 3] = quat_to_matrix(quat), args.p_m
         motion.pose(stamp_ns * 1e-9, R, p)
@@ -301,6 +299,16 @@ class RequestDesk:
                 for pair in pairs
             },
         }
+
+
+def _check_stamp(stamp_ns: int, now_ns: int) -> None:
+    """Refuse the stamp of a pose or shape that says nothing about now."""
+    if not 0 <= now_ns - stamp_ns <= _OLDEST_STAMP_NS:
+        raise RefusedError(
+            f"stamp_ns is {(now_ns - stamp_ns) * 1e-6:.1f} ms before this tick; it must be of the "
+            f"controller's monotonic clock, not in the future and at most "
+            f"{_OLDEST_STAMP_NS * 1e-6:.0f} ms old"
+        )
 
 
 def _health(monitor: InputMonitor, now_ns: int) -> dict[str, Any]:
