@@ -515,6 +515,8 @@ def conform(
     allow_homing: bool = False,
     restart: str | None = None,
     rule: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    keys: Path | None = None,
+    arm: str | None = None,
     json: Annotated[Path | None, Parameter(name="--json")] = None,
     junit: Path | None = None,
     html: Path | None = None,
@@ -540,6 +542,10 @@ def conform(
         A command that restarts the driver, for the rule about it.
     rule: str
         Only rules whose name begins so, for instance estop or admission.seq. May be repeated.
+    keys: Path
+        Folder of CURVE keys for a driver across hosts: controller.key_secret and the driver's public key.
+    arm: str
+        The driver's name in that folder, e.g. PSM1 for PSM1.key.
     json: Path
         Write the findings to this file as JSON.
     junit: Path
@@ -558,6 +564,8 @@ def conform(
         allow_homing=allow_homing,
         restart=restart,
         rules=rule,
+        keys_dir=keys,
+        arm=arm,
         json_file=json,
         junit_file=junit,
         html_file=html,
@@ -576,6 +584,8 @@ def impair(
     real: str = "",
     shown: str = "",
     control: str | None = None,
+    keys: Path | None = None,
+    participant: str | None = None,
     seconds: Seconds = 0.0,
     json: JsonFile = None,
     overrides: Overrides = (),
@@ -594,6 +604,11 @@ def impair(
         Base endpoint that the others shall connect to; the proxy binds it.
     control: str
         An ipc address where a program may change everything while it runs.
+    keys: Path
+        Folder of CURVE keys, for tcp across hosts: the proxy poses as the participant to those who connect,
+        and as the controller to the participant, so it needs the secret keys of both.
+    participant: str
+        The name of the participant behind the proxy in that folder, e.g. PSM1 for PSM1.key_secret.
     """
     from teleop.impair.command import run_alone, run_of_session
     from teleop.supervisor import announce_ready
@@ -609,6 +624,8 @@ def impair(
         real=real,
         shown=shown,
         control=control,
+        keys_dir=keys,
+        participant=participant,
         seconds=seconds or None,
         json_file=json,
     )

@@ -19,6 +19,7 @@ from teleop.conform.rule import Rule, Verdict
 from teleop.conform.rules import RULES
 from teleop.conform.runner import Result, run_rules
 from teleop.errors import TrocarError
+from teleop.wire.keys import CONTROLLER, Keyring, load_keyring
 from teleop.wire.sockets import open_context
 
 
@@ -65,6 +66,22 @@ def restarter(command: str | None) -> Callable[[], None] | None:
     return restart
 
 
+def keyring(keys_dir: Path | None, arm: str | None) -> Keyring | None:
+    """The controller's keys, for a driver that speaks CURVE: only the controller may command and ask it.
+
+    Raises:
+        TrocarError: a folder without the arm's name or the other way round, or keys that cannot be used.
+    """
+    if keys_dir is None and arm is None:
+        return None
+    if keys_dir is None or arm is None:
+        raise TrocarError(
+            "--keys and --arm belong together: the folder that holds controller.key_secret, and the name "
+            "under which the driver's public key NAME.key is there"
+        )
+    return load_keyring(keys_dir, CONTROLLER, [arm])
+
+
 def run(
     endpoint: str,
     *,
@@ -75,6 +92,9 @@ def run(
     allow_homing: bool = False,
     restart: str | None = None,
     rules: tuple[str, ...] = (),
+    keys_dir: Path | None = None,
+    arm: str | None = None,
+    timeout_s: float = 3.0,
     json_file: Path | None = None,
     junit_file: Path | None = None,
     html_file: Path | None = None,
@@ -100,8 +120,8 @@ def run(
             numbers(excursion, "--excursion"), numbers(speed, "--speed"), jaw_excursion, allow_homing
         )
     chosen = choose(rules)
-    with open_context() as context:
-        probe = Probe(context, endpoint)
+    with open_context(keyring(keys_dir, arm)) as context:
+        probe = Probe(context, endpoint, owner=arm or "arm", timeout_s=timeout_s)
         bench = Bench(probe, bounds, restarter(restart))
         motion = "moving it within the bounds" if bounds else "without moving it"
         print(

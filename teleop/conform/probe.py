@@ -16,7 +16,8 @@ import msgspec
 import zmq
 
 from teleop.errors import TrocarError
-from teleop.wire.endpoints import Participant, check_connect
+from teleop.wire.curve import lock_socket
+from teleop.wire.endpoints import Channel, Participant, check_connect
 from teleop.wire.sockets import Context
 from teleop.wire.streams import Role
 
@@ -67,10 +68,14 @@ class Log:
 class Client:
     """One connection for requests; two of them are two clients to the driver."""
 
-    def __init__(self, context: Context, address: str) -> None:
+    def __init__(self, context: Context, channel: Channel) -> None:
         """Connect to a ROUTER."""
-        self._socket = _socket(context, zmq.DEALER, address)
+        self._socket = _socket(context, zmq.DEALER, channel)
         self._id = 0
+
+    def connected(self, timeout_s: float) -> bool:
+        """Whether somebody takes requests within ``timeout_s``."""
+        return bool(self._socket.poll(round(timeout_s * 1e3), zmq.POLLOUT))
 
     def send(self, op: str, args: Message | None = None) -> int:
         """Ask without waiting; returns the id."""
@@ -80,7 +85,7 @@ class Client:
 
     def send_raw(self, data: bytes) -> None:
         """Send bytes as they are."""
-        if not self._socket.poll(round(_ANSWER_S * 1e3), zmq.POLLOUT):
+        if not self.connected(_ANSWER_S):
             raise SilentError("nobody takes requests at the endpoint any more")
         self._socket.send(data, zmq.NOBLOCK)
 
@@ -99,9 +104,9 @@ class Client:
 class Commander:
     """One sender of ``servo_jp`` with its own session and sequence."""
 
-    def __init__(self, context: Context, address: str, stream: str) -> None:
+    def __init__(self, context: Context, channel: Channel, stream: str) -> None:
         """Connect to the driver's SUB."""
-        self._socket = _socket(context, zmq.PUB, address)
+        self._socket = _socket(context, zmq.PUB, channel)
         self._stream = stream
         self.session = os.urandom(16)
         self.seq = -1
@@ -136,20 +141,28 @@ class Probe:
         gap_s: longest time since :meth:`cut` in which this program itself did not run.
     """
 
-    def __init__(self, context: Context, endpoint: str, *, timeout_s: float = 3.0) -> None:
+    def __init__(
+        self, context: Context, endpoint: str, *, owner: str = "arm", timeout_s: float = 3.0
+    ) -> None:
         """Connect and find out who is there.
+
+        Args:
+            context: with the controller's keys, where the driver speaks CURVE.
+            endpoint: base endpoint of the driver.
+            owner: whose public key the driver has to prove; of no meaning without keys.
+            timeout_s: how long the first answer may take, s.
 
         Raises:
             EndpointError: not an endpoint.
             SilentError: nobody answers ``get_info``, or nothing is published.
         """
-        at = Participant(Role.ARM, "arm", endpoint).channel
+        at = Participant(Role.ARM, owner, endpoint).channel
         self.endpoint = endpoint
         self.shared_clock = endpoint.startswith("ipc://")
         self._context = context
-        self._request_address, self._command_address = at("request").address, at("servo_jp").address
-        self._estop_socket = _socket(context, zmq.PUSH, at("estop").address)
-        self._states = _socket(context, zmq.SUB, at("measured_js").address)
+        self._request_channel, self._command_channel = at("request"), at("servo_jp")
+        self._estop_socket = _socket(context, zmq.PUSH, at("estop"))
+        self._states = _socket(context, zmq.SUB, at("measured_js"))
         self._states.subscribe(b"")
         self._clients: list[Client] = []
         self._commanders: list[Commander] = []
@@ -159,12 +172,15 @@ class Probe:
         self.gap_s = 0.0
         self._deadline_s = self._last_s = time.monotonic()
         self._passages: list[int] = []
+        begin_s = time.monotonic()
         try:
-            reply = self.ask("get_info", timeout_s=timeout_s)
+            self.client.connected(timeout_s)  # a driver that was started just now may still be loading
+            reply = self.ask("get_info", timeout_s=max(_ANSWER_S, timeout_s + begin_s - time.monotonic()))
         except SilentError:
             raise SilentError(
-                f"nobody answers at {endpoint}: no reply to `get_info` from {self._request_address} within "
-                f"{timeout_s:g} s. Is the driver running, and is this its base endpoint?"
+                f"nobody answers at {endpoint}: no reply to `get_info` from {self._request_channel.address} "
+                f"within {timeout_s:g} s. Is the driver running, and is this its base endpoint? "
+                f"{_about(context)}"
             ) from None
         self.info: Message = reply["result"] if isinstance(reply.get("result"), dict) else {}
         self.name = str(self.info.get("name", "arm"))
@@ -174,12 +190,12 @@ class Probe:
 
     def new_client(self) -> Client:
         """A further connection for requests; it stays open to the end, as one to a program would."""
-        self._clients.append(Client(self._context, self._request_address))
+        self._clients.append(Client(self._context, self._request_channel))
         return self._clients[-1]
 
     def new_commander(self) -> Commander:
         """A further sender of commands."""
-        self._commanders.append(Commander(self._context, self._command_address, f"{self.name}/servo_jp"))
+        self._commanders.append(Commander(self._context, self._command_channel, f"{self.name}/servo_jp"))
         return self._commanders[-1]
 
     # -- time ------------------------------------------------------------------------------------------
@@ -299,15 +315,22 @@ class Probe:
         return time.monotonic_ns()
 
 
-def _socket(context: Context, kind: int, address: str) -> zmq.Socket[bytes]:
-    check_connect(address)
+def _about(context: Context) -> str:
+    """Why somebody who is there may not answer; libzmq itself says nothing."""
+    if context.keyring is None:
+        return "One that speaks CURVE answers nobody without keys: give --keys and --arm."
+    return f"It must know the public key of {context.keyring.name}, and prove the one that we have of it."
+
+
+def _socket(context: Context, kind: int, channel: Channel) -> zmq.Socket[bytes]:
     socket = context.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RECONNECT_IVL, 20)
-    socket.setsockopt(zmq.IPV6, int("[" in address))
+    socket.setsockopt(zmq.IPV6, int("[" in channel.address))
     if kind != zmq.SUB:
         socket.setsockopt(zmq.IMMEDIATE, 1)
     if kind == zmq.SUB:
         socket.setsockopt(zmq.RCVHWM, 20_000)
-    socket.connect(address)
+    check_connect(channel.address, has_keys=lock_socket(socket, channel, context.keyring, bind=False))
+    socket.connect(channel.address)
     return socket

@@ -18,8 +18,11 @@ from teleop.impair.spec import Change, ImpairSpec, from_preset
 from teleop.loop.signals import StopFlag
 from teleop.wire.binding import bind_socket
 from teleop.wire.codec import MAX_MESSAGE_BYTES
-from teleop.wire.endpoints import Participant, check_connect
-from teleop.wire.sockets import RECONNECT_MS, Context
+from teleop.wire.curve import lock_socket
+from teleop.wire.endpoints import Channel, Participant, check_connect
+from teleop.wire.errors import EndpointError
+from teleop.wire.keys import Keyring
+from teleop.wire.sockets import HANDSHAKE_MS, RECONNECT_MS, Context
 from teleop.wire.streams import STREAMS, Pattern, Role, Stream
 
 _QUEUE = 10_000
@@ -54,16 +57,21 @@ class Proxy:
         shown: str,
         spec: ImpairSpec,
         control: str | None = None,
+        *,
+        name: str = "any",
+        inward: Keyring | None = None,
     ) -> None:
         """Open every socket of the role.
 
         Args:
-            context: the process's context.
+            context: the process's context; its keys, if any, are the participant's, shown to who connects.
             role: what the participant is: its streams are those of the table.
             real: base endpoint that the participant binds.
             shown: base endpoint that the others connect to; bound here.
             spec: what happens in between.
-            control: address of a REP socket that takes ``set`` and ``stats`` while it runs.
+            control: ipc address of a REP socket that takes ``set`` and ``stats`` while it runs.
+            name: the participant's name, by which its keys go.
+            inward: keys under which the proxy connects to the participant.
 
         Raises:
             EndpointError: an endpoint cannot be used.
@@ -76,33 +84,49 @@ class Proxy:
         self._readers: dict[Socket, Callable[[Socket], None]] = {}
         self._poller = zmq.Poller()
         self.links: dict[str, Link] = {}
-        there, here = Participant(role, "any", real), Participant(role, "any", shown)
+        self._inward = inward
+        there, here = Participant(role, name, real), Participant(role, name, shown)
         for entry in STREAMS:
             if entry.owner is role:
-                self._open(entry, there.channel(entry.name).address, here.channel(entry.name).address)
+                self._open(entry, there.channel(entry.name), here.channel(entry.name))
         self._timeline = sorted(spec.timeline, key=lambda change: change.at_s)
         if control is not None:
-            self._read(self._socket(zmq.REP, bind=control), self._control)
+            if not control.startswith("ipc://"):
+                raise EndpointError(f"--control {control}: it takes orders from anybody, so only on ipc://")
+            self._read(self._plain(zmq.REP, control), self._control)
 
     # -- sockets ---------------------------------------------------------------------------------------
 
-    def _socket(self, kind: int, *, bind: str = "", connect: str = "") -> Socket:
+    def _plain(self, kind: int, address: str) -> Socket:
+        """A socket bound on this host, of no participant."""
+        socket = self._context.socket(kind)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+        bind_socket(socket, address)
+        return socket
+
+    def _socket(self, kind: int, *, bind: Channel | None = None, connect: Channel | None = None) -> Socket:
+        channel = bind or connect
+        assert channel is not None
         socket = self._context.socket(kind)
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES),
             (zmq.RECONNECT_IVL, RECONNECT_MS),
+            (zmq.HANDSHAKE_IVL, HANDSHAKE_MS),
+            (zmq.RCVHWM, _QUEUE),
+            (zmq.IPV6, int("[" in channel.address)),
         ):
             socket.setsockopt(option, value)
-        socket.setsockopt(zmq.RCVHWM, _QUEUE)
         if kind == zmq.SUB:
             socket.subscribe(b"")
-        socket.setsockopt(zmq.IPV6, int("[" in bind + connect))
+        keyring = self._context.keyring if bind else self._inward
+        has_keys = lock_socket(socket, channel, keyring, bind=bind is not None)
         if bind:
-            bind_socket(socket, bind)
+            bind_socket(socket, channel.address, has_keys=has_keys)
         else:
-            check_connect(connect)
-            socket.connect(connect)
+            check_connect(channel.address, has_keys=has_keys)
+            socket.connect(channel.address)
         return socket
 
     def _read(self, socket: Socket, reader: Callable[[Socket], None]) -> None:
@@ -114,7 +138,7 @@ class Proxy:
         self.links[name] = Link(self._spec.impairment(name.split()[0]), seed)
         return self.links[name]
 
-    def _open(self, entry: Stream, real: str, shown: str) -> None:
+    def _open(self, entry: Stream, real: Channel, shown: Channel) -> None:
         link = self._link(entry.name)
         if entry.pattern is Pattern.ROUTER:
             self._open_requests(link, self._link(f"{entry.name} reply"), real, shown)
@@ -141,7 +165,7 @@ class Proxy:
             self._number += 1
             heapq.heappush(self._pending, _Pending(delivery.due_ns, self._number, delivery.data, forward))
 
-    def _open_requests(self, there: Link, back: Link, real: str, shown: str) -> None:
+    def _open_requests(self, there: Link, back: Link, real: Channel, shown: Channel) -> None:
         """One connection to the real side for each client, so that it still tells them apart."""
         router = self._socket(zmq.ROUTER, bind=shown)
         clients: OrderedDict[bytes, Socket] = OrderedDict()
@@ -185,6 +209,7 @@ class Proxy:
             while self._timeline and self._timeline[0].at_s <= now_s:
                 self._apply(self._timeline.pop(0))
             self._deliver()
+            self._context.admit()
             # A change of the timeline may be late by one wait, 1 ms.
             for socket, _ in self._poller.poll(0 if self._wait() else 1):
                 if socket in self._readers:

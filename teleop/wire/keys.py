@@ -33,6 +33,7 @@ _OPERATORS, _VIEWERS = "operators", "viewers"
 # Who may connect besides the controller; what is not here is the controller's alone.
 _ACCESS: dict[tuple[Role, str], tuple[str, ...]] = {
     (Role.MASTER, "measured_cp"): (_OPERATORS, _VIEWERS),
+    (Role.MASTER, "steer"): (_OPERATORS,),
     (Role.ARM, "measured_js"): (_OPERATORS, _VIEWERS),
     (Role.ARM, "estop"): (_OPERATORS,),
     (Role.CONTROLLER, "telemetry"): (_OPERATORS, _VIEWERS),
@@ -171,6 +172,11 @@ def read_public_keys(folder: Path, names: Iterable[str]) -> tuple[dict[str, byte
     mistakes: list[str] = []
     keys = {name: _read(folder / (name + PUBLIC), secret=False, mistakes=mistakes) for name in names}
     return {name: key for name, key in keys.items() if key}, mistakes
+
+
+def names_with_keys(folder: Path) -> list[str]:
+    """Everybody whose public key is in the folder, for a program that knows no session."""
+    return sorted(path.name.removesuffix(PUBLIC) for path in folder.glob(f"*{PUBLIC}"))
 
 
 def load_keyring(

@@ -21,9 +21,10 @@ import zmq
 
 from teleop.wire.binding import bind_socket
 from teleop.wire.codec import MAX_MESSAGE_BYTES, Codec, MessageT, Rejected
+from teleop.wire.curve import lock_socket
 from teleop.wire.endpoints import Channel, check_connect
 from teleop.wire.errors import EndpointError
-from teleop.wire.gatekeeper import Gatekeeper, domain
+from teleop.wire.gatekeeper import Gatekeeper
 from teleop.wire.keys import Keyring
 from teleop.wire.messages import Header
 from teleop.wire.streams import SCHEMA, Pattern
@@ -135,7 +136,7 @@ class WireSocket:
         for option, value in (options or {}).items():
             self._socket.setsockopt(option, value)
         try:
-            has_keys = self._lock(context.keyring, bind)
+            has_keys = lock_socket(self._socket, channel, context.keyring, bind=bind)
             if bind:
                 bind_socket(self._socket, channel.address, has_keys=has_keys)
             else:
@@ -147,25 +148,6 @@ class WireSocket:
         except zmq.ZMQError as error:
             self.close()
             raise EndpointError(f"cannot connect to {channel.address} ({channel.name}): {error}") from error
-
-    def _lock(self, keyring: Keyring | None, bind: bool) -> bool:
-        """Ask for CURVE, where there are keys and the address is tcp; whether it was."""
-        channel = self.channel
-        if keyring is None or not channel.address.startswith("tcp://"):
-            return False
-        if bind and channel.owner != keyring.name:
-            raise EndpointError(
-                f"cannot bind {channel.address}: it is {channel.owner}'s, and the keys are {keyring.name}'s"
-            )
-        self._socket.setsockopt(zmq.CURVE_PUBLICKEY, keyring.public)
-        self._socket.setsockopt(zmq.CURVE_SECRETKEY, keyring.secret)
-        if bind:
-            self._socket.setsockopt(zmq.CURVE_SERVER, 1)
-            self._socket.setsockopt(zmq.ZAP_DOMAIN, domain(channel))
-            self._socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-        else:
-            self._socket.setsockopt(zmq.CURVE_SERVERKEY, keyring.peer(channel.owner))
-        return True
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until a message is there to receive; False when ``timeout_s`` passed without one."""

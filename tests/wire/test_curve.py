@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from teleop.wire.requests import RequestClient, RequestServer
 from teleop.wire.runtime_dir import private_dir
 from teleop.wire.sockets import Context, NewestSubscriber, Publisher, new_session, open_context
 from teleop.wire.streams import Role
+from tests.wire.ports import free_base
 from tests.wire.samples import event, servo_jp
 
 NAMES = ("controller", "operator", "viewer", "psm")
@@ -38,20 +38,7 @@ def keys(tmp_path: Path) -> Path:
 @pytest.fixture
 def base() -> str:
     """Five ports in a row that nobody has now."""
-    for _ in range(50):
-        with ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            if port > 65_000:
-                continue
-            try:
-                for offset in range(1, 5):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
-            except OSError:
-                continue
-            return f"tcp://127.0.0.1:{port}"
-    raise AssertionError("no free ports")
+    return free_base()
 
 
 def ring(keys: Path, name: str) -> Keyring:
@@ -207,6 +194,13 @@ def test_a_viewer_sees_events_and_gives_no_orders(keys: Path, base: str) -> None
             assert server.receive() is None
 
         assert eventually(lambda: seen.receive() is not None, talk)
+
+
+def test_a_console_may_steer_a_master_and_a_viewer_may_not(keys: Path, base: str) -> None:
+    ring_ = ring(keys, "psm")
+    assert ring_.lets_in("operator", Role.MASTER, "steer")
+    assert not ring_.lets_in("viewer", Role.MASTER, "steer")
+    assert not ring_.lets_in("operator", Role.MASTER, "servo_cf")
 
 
 def test_binding_every_interface_is_allowed_with_keys_and_only_for_ones_own_sockets(keys: Path) -> None:
