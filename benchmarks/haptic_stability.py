@@ -32,6 +32,8 @@ STIFFNESS = (200.0, 400.0, 800.0, 1500.0, 3000.0, 6000.0)
 DELAY_S = (0.0, 1e-3, 2e-3, 5e-3)
 RATE_HZ = (500.0, 1000.0, 4000.0)
 NUMERICAL_J = 1e-6
+SECONDS = 3.0
+"""The lightest grip rings down from the first blow for two seconds; what still moves after that buzzes."""
 Cell = tuple[str, float, float, float]
 
 
@@ -124,8 +126,8 @@ def main() -> None:
         ).stiffness_n_m
         asked = HapticsSpec(stiffness_n_m=stiffness, grip_damping_ns_m=GRIP, round_trip_ms=0.0)
         got = springs(asked, spec).planes.stiffness_n_m
-        plain = touch(spec, stiffness, None, 2.0)
-        ours = touch(spec, stiffness, Renderer(spec, asked, 1.0 / rate), 2.0)
+        plain = touch(spec, stiffness, None, SECONDS)
+        ours = touch(spec, stiffness, Renderer(spec, asked, 1.0 / rate), SECONDS)
         cells[name, rate, delay, stiffness] = (bound, plain, ours)
         print(
             f"{name:8}{rate:6.0f}{1e3 * delay:5.0f}{stiffness:7.0f}{bound:8.0f}"

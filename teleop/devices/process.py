@@ -157,22 +157,24 @@ def run_device(
             else:
                 gc.freeze()
             felt, most_n = 0, 0.0
+            echo: ServoCf | None = None
             schedule.start()
             end_ns = None if seconds is None else schedule.deadline_ns + round(seconds * 1e9)
             while not stop.asked:
                 now = schedule.wait()
+                context.admit()
                 if end_ns is not None and now >= end_ns:
                     break
                 message = None
                 while (newer := forces.newest()) is not None:
-                    message = newer
+                    message = echo = newer
                     felt += 1
                 if felt and start is not None:
                     start(now)
                     start = None
                 reading = loop.tick(now, message)
                 most_n = max(most_n, math.hypot(*renderer.force.tolist()))
-                poses.send(_message(poses, reading, now))
+                poses.send(_message(poses, reading, now, echo))
             tell(
                 f"{name}: {schedule.ticks} poses published, {schedule.skipped} deadlines skipped, {felt} "
                 f"servo_cf received, {sum(forces.rejected.values())} refused, "
@@ -184,7 +186,7 @@ def run_device(
     return 0
 
 
-def _message(poses: Publisher, reading: Reading, now_ns: int) -> MeasuredCp:
+def _message(poses: Publisher, reading: Reading, now_ns: int, echo: ServoCf | None) -> MeasuredCp:
     return MeasuredCp(
         **poses.header(now_ns),
         p_m=reading.p_m.tolist(),
@@ -193,6 +195,8 @@ def _message(poses: Publisher, reading: Reading, now_ns: int) -> MeasuredCp:
         valid=reading.valid,
         present=Signal(reading.present, now_ns),
         clutch=Signal(reading.clutch, now_ns),
+        echo_seq=-1 if echo is None else echo.seq,
+        echo_stamp_ns=0 if echo is None else echo.stamp_ns,
     )
 
 

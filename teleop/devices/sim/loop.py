@@ -57,6 +57,8 @@ class ClosedLoop:
         present: the deadman is held.
         deaf: messages of the controller do not arrive any more.
         mute: samples of the hand do not arrive any more.
+        blind: the device does not know any more where the hand is.
+        on_servo_cf: what becomes of a message of the controller on its way: none, itself, others.
     """
 
     def __init__(
@@ -87,11 +89,13 @@ class ClosedLoop:
         self.intent = np.zeros(3)
         self._intent_last = np.zeros(3)
         self.quat_xyzw = [0.0, 0.0, 0.0, 1.0]
-        self.clutch = self.deaf = self.mute = False
+        self.clutch = self.deaf = self.mute = self.blind = False
+        self.on_servo_cf: Callable[[ServoCf], list[ServoCf]] = lambda message: [message]
+        self._estops: list[tuple[str, str]] = []
         self.present = True
         self.tick_count = 0
         self._to_controller: deque[MeasuredCp] = deque()
-        self._to_device: deque[ServoCf] = deque()
+        self._to_device: deque[list[ServoCf]] = deque()
         self._delay = delay_ticks
         self._q = np.array(self.pair.arm.home)
         self._state = "DISABLED"
@@ -123,13 +127,19 @@ class ClosedLoop:
             self._token += 1
             requests.append((self._token, Request(id=self._token, op=op)))
         inputs = PairInputs(None if self.mute else master, self._measured(now_ns), self._replies)
-        out = self.controller.step(ControllerInputs(now_ns, (inputs,), tuple(requests)), PERIOD_S).pairs[0]
+        came = ControllerInputs(now_ns, (inputs,), tuple(requests), tuple(self._estops))
+        self._estops.clear()
+        out = self.controller.step(came, PERIOD_S).pairs[0]
         self._replies = tuple(self._answer(request) for request in out.arm_requests)
         if out.command is not None:
             self._q[:] = out.command.q
         if not self.deaf:
-            self._to_device.append(_servo_cf(out, self.tick_count, now_ns))
+            self._to_device.append(self.on_servo_cf(_servo_cf(out, self.tick_count, now_ns)))
         return Felt(out, self.handle.p.copy(), self.renderer.force.copy())
+
+    def estop(self, source: str, why: str) -> None:
+        """An emergency stop arrives in the next tick."""
+        self._estops.append((source, why))
 
     def run(self, ticks: int, each: Callable[[int], None]) -> list[Felt]:
         """``ticks`` milliseconds; ``each(k)`` moves the intent before tick k."""
@@ -142,6 +152,8 @@ class ClosedLoop:
     def _sense(self, now_ns: int) -> None:
         """The device's tick: read, render, and a millisecond of physics."""
         p = self.handle.measured
+        if self.blind:
+            p = np.full(3, np.nan)
         self._to_controller.append(
             MeasuredCp(
                 schema=1, stream="", session=_OWN, seq=self.tick_count, stamp_ns=now_ns, p_m=p.tolist(),
@@ -150,7 +162,8 @@ class ClosedLoop:
             )
         )  # fmt: skip
         if len(self._to_device) > self._delay:
-            self.renderer.take(self._to_device.popleft(), 1e-9 * now_ns)
+            for message in self._to_device.popleft():
+                self.renderer.take(message, 1e-9 * now_ns)
         force = self.renderer.step(p, self._velocity.step(p, PERIOD_S), 1e-9 * now_ns)
         if not self._feels:
             force = np.zeros(3)
