@@ -10,7 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from teleop.wire.messages import Header
-from teleop.wire.passage import Passage, clock_was_set
+from teleop.wire.passage import Passage, clock_was_set, numbers_jumped
 
 RATE_WINDOW_S = 0.1
 RATE_WINDOW_MIN = 8
@@ -27,6 +27,7 @@ class Verdict(enum.Enum):
     FOREIGN_SESSION = "foreign_session"
     STAMP_BACKWARD = "stamp_backward"
     CLOCK_STEP = "clock_step"
+    SEQ_JUMP = "seq_jump"
 
     @property
     def admitted(self) -> bool:
@@ -57,8 +58,9 @@ class InputMonitor:
     """Judges the messages of one stream by their headers, and tells the health of the stream.
 
     The first session heard is believed until it is silent for longer than ``alive_within_s``; any other is
-    foreign until then. A sender whose clock was set, back or more than 20 ms ahead, is refused as long; then
-    it begins anew, as if it had restarted.
+    foreign until then. A sender whose clock was set, back or more than 20 ms ahead, or whose numbers jumped,
+    is refused as long; then it begins anew, as if it had restarted. So one damaged header, whatever is in
+    it, costs a stream ``alive_within_s`` at most.
 
     Attributes:
         counts: messages by verdict.
@@ -113,21 +115,29 @@ class InputMonitor:
 
     def judge(self, header: Header, now_ns: int) -> Verdict:
         """What :meth:`observe` would say of a message; changes nothing."""
+        verdict = self._verdict(header, now_ns)
+        if verdict in (Verdict.ACCEPTED, Verdict.DUPLICATE) or not self._silent(now_ns):
+            return verdict
+        # Nothing was admitted for so long that what was believed may itself be the mistake.
+        return Verdict.NEW_SESSION
+
+    def _verdict(self, header: Header, now_ns: int) -> Verdict:
         if header.session != self.session:
-            return Verdict.NEW_SESSION if self._silent(now_ns) else Verdict.FOREIGN_SESSION
+            return Verdict.FOREIGN_SESSION
         if header.seq == self._seq:
             return Verdict.DUPLICATE
         if header.seq < self._seq:
             return Verdict.OUT_OF_ORDER
         if header.stamp_ns < self._stamp_ns:
-            return Verdict.NEW_SESSION if self._silent(now_ns) else Verdict.STAMP_BACKWARD
-        if self._arrivals_ns and clock_was_set(
-            header.stamp_ns - self._stamp_ns,
-            header.seq - self._seq,
-            now_ns - self._arrivals_ns[-1],
-            self._period_ns,
-        ):
-            return Verdict.NEW_SESSION if self._silent(now_ns) else Verdict.CLOCK_STEP
+            return Verdict.STAMP_BACKWARD
+        if not self._arrivals_ns:
+            return Verdict.ACCEPTED
+        stamps_ns, messages = header.stamp_ns - self._stamp_ns, header.seq - self._seq
+        arrivals_ns = now_ns - self._arrivals_ns[-1]
+        if clock_was_set(stamps_ns, messages, arrivals_ns, self._period_ns):
+            return Verdict.CLOCK_STEP
+        if numbers_jumped(stamps_ns, messages, arrivals_ns, self._period_ns):
+            return Verdict.SEQ_JUMP
         return Verdict.ACCEPTED
 
     def _silent(self, now_ns: int) -> bool:

@@ -26,6 +26,15 @@ def clock_was_set(stamps_ns: int, messages: int, arrivals_ns: int, period_ns: in
     return stamps_ns - _STEP_NS > max(messages * period_ns, arrivals_ns)
 
 
+def numbers_jumped(stamps_ns: int, messages: int, arrivals_ns: int, period_ns: int) -> bool:
+    """Whether sequence numbers grew by more than a sender can have sent in the time that passed.
+
+    Twice the nominal rate, and 20 ms, are more than any sender of the stream is ahead. Arguments as in
+    :func:`clock_was_set`.
+    """
+    return messages * period_ns - _STEP_NS > 2 * max(stamps_ns, arrivals_ns)
+
+
 class Passage:
     """Tracks the quickest passage from a sender's stamp to our clock over the last one to two seconds."""
 

@@ -102,15 +102,41 @@ def test_gaps_count_the_messages_that_never_came() -> None:
 def test_repeats_and_stragglers_are_rejected_and_do_not_refresh_the_age() -> None:
     m = monitor()
     now = feed(m, 10)
-    assert m.observe(head(9, now + 50 * MS), now + 50 * MS) is Verdict.DUPLICATE
-    assert m.observe(head(3, now + 50 * MS), now + 50 * MS) is Verdict.OUT_OF_ORDER
-    assert m.health(now + 50 * MS).age_ns == 50 * MS
+    assert m.observe(head(9, now + 15 * MS), now + 15 * MS) is Verdict.DUPLICATE
+    assert m.observe(head(3, now + 15 * MS), now + 15 * MS) is Verdict.OUT_OF_ORDER
+    assert m.health(now + 15 * MS).age_ns == 15 * MS
 
 
 def test_a_stamp_that_goes_back_is_rejected() -> None:
     m = monitor()
     now = feed(m, 10)
     assert m.observe(head(10, now - MS), now) is Verdict.STAMP_BACKWARD
+
+
+@pytest.mark.parametrize("wild", [2**40, 1_000])
+def test_a_number_that_no_sender_can_have_reached_is_refused_and_the_stream_goes_on(wild: int) -> None:
+    m = monitor()
+    now = feed(m, 10)
+    assert m.observe(head(wild, now + MS), now + MS) is Verdict.SEQ_JUMP
+    assert m.observe(head(10, now + MS), now + MS) is Verdict.ACCEPTED
+    assert m.missing == 0
+
+
+def test_numbers_may_jump_as_far_as_the_time_that_passed_and_twice_the_rate_allow() -> None:
+    m = monitor()
+    now = feed(m, 10)
+    assert m.observe(head(9 + 300, now + 150 * MS), now + 150 * MS) is Verdict.ACCEPTED
+    assert m.missing == 299
+
+
+def test_whatever_was_believed_by_mistake_is_believed_no_longer_once_the_input_counts_as_dead() -> None:
+    m = monitor()
+    now = feed(m, 10)
+    assert m.observe(head(2**40, now + 21 * MS), now + 21 * MS) is Verdict.NEW_SESSION
+    for ms in range(22, 42):
+        assert m.observe(head(10 + ms, now + ms * MS), now + ms * MS) is Verdict.OUT_OF_ORDER
+    assert m.observe(head(60, now + 42 * MS), now + 42 * MS) is Verdict.NEW_SESSION
+    assert m.observe(head(61, now + 43 * MS), now + 43 * MS) is Verdict.ACCEPTED
 
 
 def test_to_judge_a_message_changes_nothing() -> None:
