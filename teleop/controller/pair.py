@@ -168,6 +168,7 @@ class Pair:
             raise RuntimeError("sense() comes before act()")
         self._facts.operating, self._facts.operating_reason = operating.state, operating.reason
         streaming = self._stream(operating)
+        self.motion.catch_up(dt)
         starts = self.machine.step(self._facts)
         if starts:
             self.mapping.reference(
