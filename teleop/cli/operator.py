@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from teleop.safety.reasons import Reason
+from teleop.safety.states import Teleop
 from teleop.wire.messages import Telemetry
 from teleop.wire.requests import RequestClient
 
@@ -36,7 +37,7 @@ class Operator:
     """Sends what the state of each pair asks for, one step at a time.
 
     What a person asked for is not undone: a pair that was released, or a controller that was disabled or
-    stopped, is left alone until a person goes on.
+    stopped, is left alone until a person has engaged it again.
 
     Attributes:
         refusal: the controller's last refusal, in its words.
@@ -70,8 +71,8 @@ class Operator:
             self._before.clear()  # what was missed may be the cause: nobody is taken to have asked
         self._seq = telemetry.seq
         for pair in telemetry.pairs:
-            if pair.reason not in _ASKED_FOR:
+            if pair.teleop_state != Teleop.IDLE.value:
                 self._hands_off.discard(pair.pair)
-            elif self._before.get(pair.pair) in _BEFORE:
+            elif pair.reason in _ASKED_FOR and self._before.get(pair.pair) in _BEFORE:
                 self._hands_off.add(pair.pair)
             self._before[pair.pair] = pair.reason
