@@ -293,18 +293,21 @@ class ArmDriver:
             if self.state != "FAULT":
                 self.enter("DISABLED", "disabled on request")
             return None
-        if op not in ("release", "enable", "disable", "home"):
+        if op not in ("release", "enable", "disable", "home", "reset_fault"):
             raise ValueError(
-                f"no operation {op!r}; there are: acquire, release, enable, disable, home, get_info"
+                f"no operation {op!r}; there are: get_info, acquire, release, enable, disable, home, "
+                "reset_fault"
             )
         if not holder:
             raise PermissionError(f"`{op}` is for the holder of the lease; `acquire` it first")
         if op == "enable":
             self.enable()
-        elif op in ("release", "disable"):  # by the holder; `reset_fault` clears an emergency stop
-            if self.state != "FAULT" or op == "disable":
-                self.enter("DISABLED", f"{op} on request")
-            self.lease = self.lease if op == "disable" else b""
+        elif op == "release":
+            if self.state != "FAULT":
+                self.enter("DISABLED", "release on request")
+            self.lease = b""
+        elif op in ("disable", "reset_fault"):  # `disable` with reset_fault: true is the same
+            self.enter("DISABLED", "the fault was reset")
         return None  # `home`: absolute encoders, nothing to do
 
     def holds(self, client, args):
@@ -324,7 +327,7 @@ class ArmDriver:
 
     def enable(self):
         if self.state == "FAULT":
-            raise PermissionError(f'FAULT ({self.reason}): send `disable` with {{"reset_fault": true}} first')
+            raise PermissionError(f"FAULT ({self.reason}): send `reset_fault` first")
         if not self.at_rest():
             raise PermissionError("the arm still runs out its stop; ask again when is_busy is false")
         if self.state != "ENABLED":

@@ -25,7 +25,7 @@ RULE = {rule.id: rule for rule in RULES}
 QUICK = (
     *("identity.info", "state.message", "lease.single", "lease.stranger", "garbage.disabled"),
     *("motion.echo", "admission.old", "admission.expired", "admission.step", "admission.not_finite"),
-    *("silence.hold", "silence.stop", "estop.latch", "estop.motion"),
+    *("silence.hold", "silence.stop", "estop.latch", "estop.reset_fault", "estop.motion"),
 )
 CAUGHT = (
     ("ignores_lease", "admission.lease"),
@@ -36,6 +36,7 @@ CAUGHT = (
     ("no_echo", "motion.echo"),
     ("slow_estop", "estop.motion"),
     ("estop_cleared_by_disable", "estop.latch"),
+    ("anybody_resets_faults", "estop.reset_fault"),
 )
 
 
@@ -148,7 +149,7 @@ def test_bounds_count_the_end_of_the_stop() -> None:
 def test_an_unknown_rule_lists_those_there_are() -> None:
     with pytest.raises(TrocarError, match=r"no rule nonsense; there are: identity\.info"):
         choose(("nonsense",))
-    assert [r.id for r in choose(("estop",))] == ["estop.latch", "estop.motion"]
+    assert [r.id for r in choose(("estop",))] == ["estop.latch", "estop.reset_fault", "estop.motion"]
 
 
 def test_a_failure_says_what_was_demanded_and_why_in_every_report() -> None:

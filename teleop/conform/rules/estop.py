@@ -59,6 +59,35 @@ def latch(bench: Bench) -> Finding:
 
 
 @rule(
+    "estop.reset_fault",
+    "where the driver offers `reset_fault`, only the holder of the lease may use it, and it enables nothing",
+    demanded="refused to a stranger and answered to the holder; FAULT, then DISABLED. Skipped if not offered",
+    why="Who clears an emergency stop must be the one who will then move the arm, and must ask for that too.",
+    needs=Needs.WIRE,
+)
+def reset_fault(bench: Bench) -> Finding:
+    """An addition to the protocol: a driver without it clears a fault by `disable` with reset_fault alone."""
+    probe = bench.probe
+    bench.acquire()
+    probe.estop("conformance test of reset_fault")
+    if not probe.pump(0.2, until=lambda: bench.state.m.get("state") == "FAULT"):
+        return verdict(False, f"state {bench.state.m.get('state')} 200 ms after an e-stop")
+    probe.pump(2.0, until=lambda: not bench.state.m.get("is_busy"))
+    stranger = probe.ask("reset_fault", {}, client=probe.new_client()).get("ok")
+    probe.pump(0.05)
+    kept = bench.state.m.get("state") == "FAULT"
+    reply = probe.ask("reset_fault", {"lease": bench.lease})
+    probe.pump(0.3, until=lambda: bench.state.m.get("state") != "FAULT")
+    state = bench.state.m.get("state")
+    bench.release()
+    if not reply.get("ok") and kept and not stranger:
+        return skip(f"not offered ({reply.get('error')}); `disable` with reset_fault is used instead")
+    text = f"{state} by the holder" + (", A STRANGER was answered with ok" if stranger else "")
+    text += "" if kept else ", A STRANGER cleared it"
+    return verdict(state == "DISABLED" and kept and not stranger, text)
+
+
+@rule(
     "estop.motion",
     "an emergency stop at speed takes effect within 10 ms and stays on the certified way",
     demanded=f"FAULT within {LATENCY_MS:g} ms; at rest not beyond q + qd stop_s/2; later commands ignored",
@@ -127,4 +156,4 @@ def motion(bench: Bench) -> Finding:
     return verdict(good, text, plot)
 
 
-RULES = (latch, motion)
+RULES = (latch, reset_fault, motion)
