@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +22,29 @@ import msgspec
 import numpy as np
 import zmq
 
+from hil_tests.notes import KEPT_STATE, KEPT_TICK, Attic, Notes, Seen, Tick
+from hil_tests.remedies import REMEDY
 from hil_tests.under_test import ROOT
 from kinematics.arm import ArmModel
 from teleop.config import load_session
 from teleop.conform.punctual import punctual
 from teleop.controller.build import place_arm
-from teleop.safety.reasons import Reason
 
 FLOOR_M = -0.140
 """Height of the forbidden half space; the tool's lowest body stands about 10 mm above it after homing."""
 
 _START_S = 300.0
 _PERIOD_S = 1e-3
-# What is kept of a message: the notes of a long run have to fit in memory.
-_KEPT_TICK = (
-    *("teleop_state", "reason", "arm_state", "q_command", "p_command_m", "clearance_m", "violation"),
-    *("rejected", "ledger", "tracking_error_m"),
-)
-_KEPT_STATE = ("session", "q", "state", "reason", "rejected", "echo_seq")
 _encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode
 
 Hand = Callable[[float], np.ndarray]
 """Position of the hand, m, at a time of the loop, s."""
 
-_REMEDY = {
-    Reason.NOT_ENABLED.code: ("enable", "home"),
-    Reason.ARM_NOT_ENABLED.code: ("enable", "home"),
-    Reason.ARM_NOT_HOMED.code: ("home",),
-    Reason.ARM_FAULT.code: ("reset_fault", "enable"),
-    Reason.TRACKING_ERROR.code: ("reset_fault", "enable"),
-    Reason.ENCODER_JUMP.code: ("reset_fault", "enable"),
-    Reason.ESTOP.code: ("reset_fault", "enable"),
-    Reason.INTERNAL.code: ("reset_fault", "enable"),
-}
-_ENGAGES = {
-    *(Reason.ARM_HELD.code, Reason.NOT_ENGAGED.code, Reason.MASTER_STALE.code, Reason.MASTER_INVALID.code),
-    *(Reason.MASTER_LOST.code, Reason.MASTER_UNSTEADY.code, Reason.ARM_RESTARTED.code, Reason.ARM_STALE.code),
-    *(Reason.ROUND_TRIP_TOO_LONG.code, Reason.CONTROLLER_LATE.code),
-}
-
+# Six real-time processes on two processors: nobody spins, or ordinary work starves until the kernel stops us.
 SESSION = """
 name = "hil"
+[loop]
+spin_us = 0
 [[pairs]]
 name = "right"
 [pairs.master]
@@ -86,44 +67,14 @@ geometry = {{ shape = "half_space", normal = [0.0, 0.0, 1.0], point_m = [0.0, 0.
 """
 
 
-@dataclass(slots=True)
-class Tick:
-    """What the controller said of one tick; ``at_s`` is its stamp, the same clock on one host."""
-
-    at_s: float
-    tick: int
-    skipped: int
-    state: str
-    pair: dict[str, Any]
-    compute_us: float = 0.0
-    lateness_us: float = 0.0
-
-
-@dataclass(slots=True)
-class Seen:
-    """What the arm itself published; ``at_s`` is the driver's stamp, the same clock on one host."""
-
-    at_s: float
-    m: dict[str, Any]
-
-
-@dataclass(slots=True)
-class Notes:
-    """Everything since the last cut."""
-
-    ticks: list[Tick] = field(default_factory=list)
-    seen: list[Seen] = field(default_factory=list)
-    hand: list[tuple[float, np.ndarray]] = field(default_factory=list)
-    asked: list[tuple[float, str]] = field(default_factory=list)
-    gap_s: float = 0.0
-
-
 class Stack:
     """The processes and the loop. Use :func:`running_stack`.
 
     Attributes:
         notes: what happened since :meth:`cut`.
-        q_max_speed: velocity limits of the arm, shape (n,).
+        q_min: joint limits of the arm, shape (n,).
+        q_max: likewise.
+        qd_max: velocity limits of the arm, shape (n,).
     """
 
     def __init__(
@@ -143,12 +94,15 @@ class Stack:
         )  # fmt: skip
         session = load_session(self.session)
         self.model: ArmModel = place_arm(session.spec.pairs[0].arm, session.arms[0])
-        self.qd_max = np.array(self.model.limits.qd_max)
+        limits = self.model.limits
+        self.q_min, self.q_max = np.array(limits.q_min), np.array(limits.q_max)
+        self.qd_max = np.array(limits.qd_max)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.log = (folder / "log.txt").open("ab")
         self.context = zmq.Context()
         self.control: dict[str, zmq.Socket[bytes]] = {}
         self.notes = Notes()
+        self._attic = Attic()
         self.newest: Tick | None = None
         self.now: Seen | None = None
         self.hand_session, self.hand_seq = os.urandom(16), 0
@@ -279,9 +233,14 @@ class Stack:
     # -- the loop --------------------------------------------------------------------------------------
 
     def cut(self) -> Notes:
+        """Begin new notes; the old ones are the caller's, who keeps them until the loop has ended."""
         self._drain()
         notes, self.notes = self.notes, Notes()
         return notes
+
+    def forget(self) -> None:
+        """Begin new notes; nobody needs the old ones."""
+        self._attic.put(self.cut())
 
     def run(
         self,
@@ -308,6 +267,7 @@ class Stack:
             if not self.hand_silent:
                 self._publish(now_s)
             self._drain()
+            self._attic.sweep()
             if until is not None and until():
                 return True
             if now_s - begin_s >= seconds:
@@ -345,14 +305,14 @@ class Stack:
                 m["tick"],
                 m["skipped"],
                 m["state"],
-                {key: m["pairs"][0][key] for key in _KEPT_TICK},
+                {key: m["pairs"][0][key] for key in KEPT_TICK},
                 m["compute_us"],
                 m["lateness_us"],
             )
             self.notes.ticks.append(self.newest)
         while self._states.poll(0):
             m = _decode(self._states.recv())
-            self.now = Seen(m["stamp_ns"] * 1e-9, {key: m[key] for key in _KEPT_STATE})
+            self.now = Seen(m["stamp_ns"] * 1e-9, {key: m[key] for key in KEPT_STATE})
             self.notes.seen.append(self.now)
         while self._forces.poll(0):
             self._forces.recv()
@@ -370,7 +330,7 @@ class Stack:
         if self.newest is None or now_s < self._not_before_s:
             return
         reason = self.newest.pair["reason"]
-        ops = _REMEDY.get(reason, ("engage",) if reason in _ENGAGES else ())
+        ops = REMEDY.get(reason, ())
         for op in ops:
             self.ask(op)
         if ops:
@@ -382,6 +342,11 @@ class Stack:
         newest = self.newest
         fresh = newest is not None and time.monotonic() - newest.at_s < 0.2
         return fresh and newest is not None and newest.pair["teleop_state"] == "FOLLOWING"
+
+    @property
+    def touches(self) -> bool:
+        """The command is at the floor, as the arm's owner would see it: less than a millimetre above."""
+        return self.newest is not None and self.clearance(np.array(self.newest.pair["q_command"])) < 1e-3
 
     def follow(self, timeout_s: float = 20.0) -> float:
         """Operate until it follows; how long that took, s. Raises AssertionError if it does not."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.bad_drivers import BAD
+from hil_tests.bad import BAD
 from hil_tests.under_test import bad_driver, open_bench
 from teleop.conform import RULES, Verdict, run_rule
 

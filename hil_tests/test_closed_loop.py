@@ -14,12 +14,18 @@ import pytest
 
 from hil_tests import fault_matrix as matrix
 from hil_tests.conftest import Rig, Story
-from hil_tests.faults import SERVO_UM, Outcome, judge
+from hil_tests.fault_tables import HEAD, row
+from hil_tests.faults import Outcome
+from hil_tests.judge import DataSheet, judge
 from hil_tests.stack import Stack, running_stack
 from teleop.conform.plot import Plot
+from teleop.conform.probe import DISTURBED_S
+from teleop.conform.runner import TRIES
 
 SWEEP_HZ, SWEEP_S, SWEEP_M = (0.5, 12.0), 8.0, 0.002
 CONTACT_M_S, CONTACT_M = 0.05, 0.030
+SKIPPED_SHARE = 0.01
+"""A controller that skips more deadlines than this was not given the processor."""
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +50,28 @@ def _begin(stack: Stack) -> np.ndarray:
         stack.lead_tip(matrix.START)
         stack.follow()
     return stack.hand_p.copy()
+
+
+def _undisturbed(stack: Stack, seconds: float, way: Callable[[np.ndarray, float], np.ndarray]) -> str:
+    """Lead the hand along ``way(begin, t)`` and take notes; again where this machine itself stood still.
+
+    Returns:
+        what a person should know of how it was measured, or nothing.
+    """
+    text = ""
+    for attempt in range(1, TRIES + 1):
+        begin = _begin(stack)
+        stack.forget()
+        stack.run(seconds, lambda t, begin=begin: way(begin, t))  # type: ignore[misc]
+        notes = stack.notes
+        skipped = notes.ticks[-1].skipped - notes.ticks[0].skipped
+        if notes.gap_s <= DISTURBED_S and skipped <= SKIPPED_SHARE * len(notes.ticks):
+            return text
+        text = (
+            f"; disturbed in {attempt} tries: the hand stood still for {1e3 * notes.gap_s:.0f} ms, "
+            f"{skipped} deadlines of the controller skipped; {notes.states()}"
+        )
+    return text
 
 
 def _resampled(stack: Stack) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -75,16 +103,14 @@ def _transfer(x: np.ndarray, y: np.ndarray, hz: np.ndarray) -> np.ndarray:
 
 
 def test_latency_and_tracking_by_a_sweep(stack: Stack, story: Story) -> None:
-    begin = _begin(stack)
     rate = (SWEEP_HZ[1] - SWEEP_HZ[0]) / SWEEP_S
 
-    def hand(t: float) -> np.ndarray:
+    def hand(begin: np.ndarray, t: float) -> np.ndarray:
         edge = min(1.0, t / 0.5, max(0.0, (SWEEP_S - t) / 0.5))
         phase = 2.0 * math.pi * (SWEEP_HZ[0] * t + 0.5 * rate * t * t)
         return begin + np.array([SWEEP_M * edge * math.sin(phase), 0.0, 0.0])
 
-    stack.cut()
-    stack.run(SWEEP_S, hand)
+    disturbed = _undisturbed(stack, SWEEP_S, hand)
     followed = np.mean([k.pair["teleop_state"] == "FOLLOWING" for k in stack.notes.ticks])
     _, x_hand, x_command, x_arm = _resampled(stack)
     hz = np.geomspace(0.8, 10.0, 28)
@@ -114,34 +140,35 @@ def test_latency_and_tracking_by_a_sweep(stack: Stack, story: Story) -> None:
     late, flat = float(np.median(delay[low])), float(np.abs(gain[low]).max())
     text = (
         f"command to arm {late:.1f} ms, gain within {flat:.2f} dB to 4 Hz; hand to arm "
-        f"{whole_delay[np.argmin(np.abs(hz - 1.0))]:.1f} ms at 1 Hz; followed {100 * followed:.0f} %"
+        f"{whole_delay[np.argmin(np.abs(hz - 1.0))]:.1f} ms at 1 Hz; "
+        f"followed {100 * followed:.0f} %{disturbed}"
     )
     good = late <= 30.0 and flat <= 1.0 and bool(followed > 0.9)
     story.tell("Sweep 0.5-12 Hz, 2 mm", text, "delay <= 30 ms, gain within 1 dB to 4 Hz", good, *plots)
 
 
 def test_tracking_of_a_step(stack: Stack, story: Story) -> None:
-    begin = _begin(stack)
     size, rise_s = 0.004, 0.12
 
-    def hand(t: float) -> np.ndarray:
+    def hand(begin: np.ndarray, t: float) -> np.ndarray:
         s = min(max((t - 0.2) / rise_s, 0.0), 1.0)
         return begin + np.array([size * (s**3 * (10.0 - 15.0 * s + 6.0 * s * s)), 0.0, 0.0])
 
-    stack.cut()
-    stack.run(1.2, hand)
+    disturbed = _undisturbed(stack, 1.2, hand)
     t, x_hand, _, x_arm = _resampled(stack)
     end = float(np.median(x_arm[-100:]))
     over = (float(x_arm.max()) - size) / size
     off = np.flatnonzero(np.abs(x_arm - end) > 0.05 * size)
     settled = 1e3 * (t[off[-1]] - 0.2) if off.size else 0.0
     rising = int(np.argmax(x_arm > 0.9 * size))
-    late = 1e3 * (float(np.interp(0.5 * size, x_arm[:rising], t[:rising])) - 0.2 - rise_s / 2)
+    late = math.inf
+    if rising:
+        late = 1e3 * (float(np.interp(0.5 * size, x_arm[:rising], t[:rising])) - 0.2 - rise_s / 2)
     curves = ((name, t.tolist(), (1e3 * x).tolist()) for name, x in (("hand", x_hand), ("arm", x_arm)))
     plot = Plot("A step of 4 mm in 120 ms", "s", "mm", tuple(curves))
     text = (
         f"{late:.0f} ms late at half, overshoot {100 * over:.1f} %, within 5 % after {settled:.0f} ms, "
-        f"ends off by {1e6 * (end - size):.0f} um"
+        f"ends off by {1e6 * (end - size):.0f} um{disturbed}"
     )
     good = bool(late <= 60.0 and over <= 0.25 and settled <= 500.0 and abs(end - size) <= 0.2e-3)
     demanded = "half within 60 ms, overshoot <= 25 %, settled within 500 ms, end within 0.2 mm"
@@ -149,23 +176,32 @@ def test_tracking_of_a_step(stack: Stack, story: Story) -> None:
 
 
 def test_contact_at_speed(stack: Stack, story: Story, contact: None) -> None:
-    begin = _begin(stack)
-    stack.cut()
     seconds = CONTACT_M / CONTACT_M_S
-    stack.run(seconds + 0.5, lambda t: begin - np.array([0.0, 0.0, CONTACT_M * min(1.0, t / seconds)]))
+
+    def hand(begin: np.ndarray, t: float) -> np.ndarray:
+        return np.asarray(begin - np.array([0.0, 0.0, CONTACT_M * min(1.0, t / seconds)]))
+
+    disturbed = _undisturbed(stack, seconds + 0.5, hand)
     notes = stack.notes
     commanded = min(stack.clearance(np.array(k.pair["q_command"])) for k in notes.ticks) * 1e6
     measured = [stack.clearance(np.array(s.m["q"])) * 1e6 for s in notes.seen]
+    k = int(np.argmin(measured))
+    before, at = notes.seen[max(0, k - 10)], notes.seen[k]
+    qd = (np.array(at.m["q"]) - np.array(before.m["q"])) / max(at.at_s - before.at_s, 1e-3)
+    error = DataSheet.simulated(stack.q_min, stack.q_max).error_um(stack, np.array(at.m["q"]), qd)
     named = {line["who"] for k in notes.ticks for line in k.pair["ledger"]}
     t0 = notes.seen[0].at_s
     height = ("arm", [s.at_s - t0 for s in notes.seen], [1e-3 * c for c in measured])
     plot = Plot("Contact at 50 mm/s", "s", "height of the lowest body, mm", (height,))
     text = (
         f"commands stay {commanded:.1f} um away, the arm {min(measured):.1f} um, it ends "
-        f"{measured[-1]:.0f} um above; the ledger names {', '.join(sorted(named))}"
+        f"{measured[-1]:.0f} um above; the ledger names {', '.join(sorted(named))}{disturbed}"
     )
-    good = commanded >= 0.0 and min(measured) >= -SERVO_UM and measured[-1] < 500.0 and "floor" in named
-    demanded = "no command below 0, the arm not below -20 um, at the floor in the end, and said so"
+    good = commanded >= 0.0 and min(measured) >= -error and measured[-1] < 500.0 and "floor" in named
+    demanded = (
+        f"no command below 0, the arm not below its own error, -{error:.1f} um, at the floor in the end, and "
+        "said so"
+    )
     story.tell("Contact at speed", text, demanded, good, plot)
 
 
@@ -196,7 +232,7 @@ def test_fault(
     if stream == "arm driver" and not stack.own_arm:
         pytest.skip("somebody else starts this driver")
     outcome = judge(stack, matrix.try_fault(stack, Outcome(what, stream, condition), do))
-    cells = dict(zip(matrix.HEAD, matrix.row(outcome), strict=True))
+    cells = dict(zip(HEAD, row(outcome), strict=True))
     text = (
         f"{cells['detected']} by {cells['by'] or 'nobody'}; step {cells['step']}, arm {cells['arm step']}, "
         f"clearance {cells['arm']}; back: {cells['way back']}; {cells['verdict']}"

@@ -52,9 +52,9 @@ def driver_process(command: list[str], log: Path) -> Iterator[DriverProcess]:
 
 @contextmanager
 def bad_driver(name: str, folder: Path) -> Iterator[tuple[str, DriverProcess]]:
-    """One of :mod:`hil_tests.bad_drivers`, or the good one; its endpoint and process."""
+    """One of :mod:`hil_tests.bad`, or the good one; its endpoint and process."""
     endpoint = f"ipc://{folder}/{name[:30]}"
-    command = [sys.executable, "-m", "hil_tests.bad_drivers", name, "--endpoint", endpoint]
+    command = [sys.executable, "-m", "hil_tests.bad", name, "--endpoint", endpoint]
     with driver_process(command, folder / f"{name}.log") as driver:
         yield endpoint, driver
 

@@ -21,7 +21,9 @@ START_S = 120.0
 class RunningSession:
     """``trocar run`` of the demo session in a folder of its own."""
 
-    def __init__(self, folder: Path, *overrides: str, seconds: float = 0.0) -> None:
+    def __init__(
+        self, folder: Path, *overrides: str, seconds: float = 0.0, words: tuple[str, ...] = ()
+    ) -> None:
         self.folder = folder
         self.json = folder / "summary.json"
         self.log = folder / "log.txt"
@@ -30,7 +32,9 @@ class RunningSession:
         demo = Path(__file__).parents[2] / "configs" / "sessions" / "demo.toml"
         command = [sys.executable, "-m", "teleop", "run", str(demo), "--json", str(self.json)]
         self.process = subprocess.Popen(
-            [*command, "--seconds", str(seconds), *sets], stdout=self._log_file, stderr=subprocess.STDOUT
+            [*command, "--seconds", str(seconds), *words, *sets],
+            stdout=self._log_file,
+            stderr=subprocess.STDOUT,
         )
         self.context = zmq.Context()
         self.telemetry = self._subscribe("controller.telemetry")
