@@ -64,7 +64,8 @@ def least_slack(
 ) -> Array:
     """Return the slack per row, shape ``(k,)``, that makes ``rows y >= bound - slack`` feasible.
 
-    Declared order: rows with the highest priority number give way first, up to ``max_slack``; within a
+    Rows that only lack an inside, as opposite ones do, get that and nothing else. Otherwise, in the declared
+    order: rows with the highest priority number give way first, up to ``max_slack``; within a
     priority the weighted sum of slack is smallest (L1: as few rows as possible give way). Only if all soft
     rows together do not suffice do hard rows give way, at most down to what the stop step ``stop`` gives;
     soft rows then go as far too. So a solution always exists: ``stop`` itself.
@@ -81,6 +82,10 @@ def least_slack(
         stop: The stop step, shape ``(n,)``, inside the box.
         limit: Iteration cap per QP.
     """
+    if (priority > 0).any():
+        inside = np.where(priority > 0, MARGIN, 0.0)
+        if _has_inside(rows, bound - inside, lo, hi, target, limit):
+            return inside
     to_stop = slack_of_stop(rows, bound, stop)
     levels = sorted({int(p) for p in priority} | {0}, reverse=True)
     for lowest in levels:
@@ -100,6 +105,21 @@ def least_slack(
             return fixed
     # The solver gave up on a degenerate set: what the stop needs is always enough.
     return to_stop
+
+
+def _has_inside(rows: Array, bound: Array, lo: Array, hi: Array, target: Array, limit: int) -> bool:
+    """Whether the solver finds a point of the box with ``rows y >= bound``: one QP without slacks."""
+    n, k = len(lo), len(bound)
+    found = solve_qp(
+        np.eye(n),
+        -target,
+        rows,
+        np.concatenate([hi, np.full(k, _UNBOUNDED)]),
+        np.concatenate([lo, bound]),
+        np.zeros(n + k, dtype=np.int32),
+        limit,
+    )
+    return found is not None and bool((rows @ found[0] >= bound - PRIMAL_TOL).all())
 
 
 def _minimise(

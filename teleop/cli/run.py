@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from teleop.cli.browser import BrowserWindow
+from teleop.cli.compiling import Compiling
 from teleop.cli.operator import Operator
 from teleop.cli.status import live_view, pair_line, print_summary, recording_line
 from teleop.config import Session, load_session
@@ -28,6 +29,7 @@ from teleop.wire.sockets import Context, QueueSubscriber, open_context
 from teleop.wire.streams import Role
 
 _PLAIN_EVERY_S = 2.0
+_WAITING_EVERY_S = 5.0
 _RESTARTS = 5
 
 
@@ -86,6 +88,7 @@ class Watch:
         self._operator = Operator(client) if session.spec.operator.auto else None
         self._console = console
         self._live = live
+        self._compiling = Compiling()
         self.newest: Telemetry | None = None
         self._rate_hz = 0.0
         self._counted = (time.monotonic(), 0)
@@ -100,6 +103,7 @@ class Watch:
                 self._operator.see(message)
         now_s = time.monotonic()
         if self.newest is None:
+            self._wait(now_s)
             return
         since_s, tick = self._counted
         if now_s - since_s >= 1.0:
@@ -112,6 +116,16 @@ class Watch:
             self._live.update(live_view(self.newest, self._rate_hz, notice))
         else:
             self._print_plainly(self.newest, now_s)
+
+    def _wait(self, now_s: float) -> None:
+        """Before the first telemetry: say what is being compiled, if anything is."""
+        if not (line := self._compiling.line(now_s)):
+            return
+        if self._live is not None:
+            self._live.update(line)
+        elif now_s - self._printed_s >= _WAITING_EVERY_S:
+            self._printed_s = now_s
+            self._console.print(line, highlight=False)
 
     def _print_plainly(self, telemetry: Telemetry, now_s: float) -> None:
         """Without a terminal: a line when the state of a pair changes, and one every two seconds."""

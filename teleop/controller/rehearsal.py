@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+from contextlib import suppress
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from fixtures.spec import AnyFixture
+from fixtures.warm_up import is_compiled
 from teleop.config.session import RATE_HZ, Session
-from teleop.controller.build import build_controller
+from teleop.controller.build import build_controller, place_arm
 from teleop.controller.controller import Controller
 from teleop.controller.pair import Pair
 from teleop.controller.types import ControllerInputs, PairInputs
 from teleop.safety.states import Teleop
+from teleop.supervisor.tether import die_with_parent
 from teleop.wire.messages import MeasuredCp, MeasuredJs, Reply, Request, Signal
 
 _OWN = bytes(16)
@@ -104,28 +110,52 @@ def play(controller: Controller, ticks: int) -> int:
     return followed
 
 
-def with_a_floor(session: Session, controller: Controller) -> Session:
+def with_a_floor(session: Session) -> Session:
     """The session with a floor close under its arms, as somebody may add one while it runs."""
-    low = min(
-        float((state.centers[:, 2] - pair.arm.bodies.radii).min())
-        for pair in controller.pairs
-        for state in (pair.arm.at(pair.arm.home),)
-    )
+    arms = [place_arm(pair.arm, spec) for pair, spec in zip(session.spec.pairs, session.arms, strict=True)]
+    low = min(float((arm.at(arm.home).centers[:, 2] - arm.bodies.radii).min()) for arm in arms)
     half_space = {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, low - _BELOW_M]}
     floor = _fixture.validate_python({"kind": "forbidden", "name": "floor", "geometry": half_space})
     return replace(session, fixtures=((floor, session.path.parent),))
 
 
+def _play_with_a_floor(session: Session) -> None:
+    play(build_controller(with_a_floor(session), _OWN), _TICKS // 4)
+
+
+def _compile_on_two_processors(session: Session) -> None:
+    """Play without and with a fixture at the same time, so that both processes share the compiling.
+
+    The kernels for fixtures are about half of all. What one process has compiled, the other finds on disk;
+    what fails in the helper, this process meets again and reports.
+    """
+    helper = get_context("fork").Process(target=_help, args=(session, os.getpid()), daemon=True)
+    helper.start()
+    play(build_controller(replace(session, fixtures=()), _OWN), _TICKS // 4)
+    helper.join()
+
+
+def _help(session: Session, parent: int) -> None:
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    with suppress(Exception):
+        _play_with_a_floor(session)
+
+
 def rehearse(session: Session) -> None:
     """Run a throw-away controller of the session for a few thousand ticks.
+
+    On the first start on a machine that compiles all kernels, for the better part of a minute.
 
     Raises:
         RuntimeError: it hardly followed, so the loop would meet code for the first time.
     """
+    if not is_compiled():
+        _compile_on_two_processors(session)
     controller = build_controller(session, _OWN)
     if not session.fixtures:
         # The first fixture may come while the loop runs, and compiling takes tens of seconds.
-        play(build_controller(with_a_floor(session, controller), _OWN), _TICKS // 4)
+        _play_with_a_floor(session)
     if play(controller, _TICKS) < _TICKS // 4:
         reasons = ", ".join(f"{p.name}: {p.machine.reason.sentence}" for p in controller.pairs)
         raise RuntimeError(f"the rehearsal before the loop did not follow its hand ({reasons})")

@@ -44,6 +44,31 @@ CANDIDATES = 48
 
 
 @kernel
+def _solve(M: Array, X: Array) -> None:
+    """``M X = [I 0]^T`` into ``X`` (6, 3) by Cholesky; ``M`` (6, 6) is positive definite and overwritten.
+
+    Written out because compiling ``np.linalg.solve`` takes seconds, with every text of its error messages.
+    """
+    for i in range(6):
+        for j in range(i + 1):
+            total = M[i, j]
+            for k in range(j):
+                total -= M[i, k] * M[j, k]
+            M[i, j] = math.sqrt(max(total, 1e-300)) if i == j else total / M[j, j]
+    for c in range(3):
+        for i in range(6):
+            total = 1.0 if i == c else 0.0
+            for k in range(i):
+                total -= M[i, k] * X[k, c]
+            X[i, c] = total / M[i, i]
+        for i in range(5, -1, -1):
+            total = X[i, c]
+            for k in range(i + 1, 6):
+                total -= M[k, i] * X[k, c]
+            X[i, c] = total / M[i, i]
+
+
+@kernel
 def to_tip(jacobian: Array, hold: Array, A: Array, count: int, out: Array) -> None:
     """``g = (A J^+)[:, :3]`` of the first ``count`` rows into ``out`` (count, 3).
 
@@ -67,7 +92,8 @@ def to_tip(jacobian: Array, hold: Array, A: Array, count: int, out: Array) -> No
             for j in range(n):
                 M[i, k] += J[i, j] * J[k, j]
         M[i, i] += 1e-9
-    X = np.linalg.solve(M, np.eye(6)[:, :3].copy())
+    X = np.zeros((6, 3))
+    _solve(M, X)
     for r in range(count):
         for c in range(3):
             total = 0.0

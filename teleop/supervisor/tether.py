@@ -12,13 +12,18 @@ import sys
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main() -> None:
-    """Ask the kernel for SIGKILL when the parent ends, see that it has not ended yet, become COMMAND."""
-    parent, *command = sys.argv[1:]
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel for SIGKILL when the parent ends, and see that it has not ended yet."""
     if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        sys.exit("the kernel refused PR_SET_PDEATHSIG: this process could outlive its supervisor")
-    if os.getppid() != int(parent):
-        sys.exit("the supervisor ended before this process began")
+        sys.exit("the kernel refused PR_SET_PDEATHSIG: this process could outlive its parent")
+    if os.getppid() != parent:
+        sys.exit("the parent ended before this process began")
+
+
+def main() -> None:
+    """Tie this process to its parent, become COMMAND."""
+    parent, *command = sys.argv[1:]
+    die_with_parent(int(parent))
     try:
         os.execvp(command[0], command)
     except OSError as error:

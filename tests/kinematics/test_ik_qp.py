@@ -12,7 +12,7 @@ from kinematics.errors import KinematicsError
 from kinematics.ik import DifferentialIK
 from kinematics.ik_result import IKStatus
 from kinematics.limits import JointLimits
-from kinematics.relax import least_slack
+from kinematics.relax import MARGIN, least_slack, solve_qp
 from kinematics.rows import RowSet, keep_reachable
 
 T = 1e-3
@@ -195,6 +195,27 @@ def test_soft_rows_give_way_in_their_declared_order_by_the_least_total():
             assert slack[priority == level].sum() == pytest.approx(total, abs=2e-3)
         checked += 1
     assert checked > 40
+
+
+def test_soft_rows_that_only_lack_an_inside_cost_one_small_qp(monkeypatch):
+    sizes = []
+
+    def counted(hessian, *rest):
+        sizes.append(len(hessian))
+        return solve_qp(hessian, *rest)
+
+    monkeypatch.setattr("kinematics.relax.solve_qp", counted)
+    rng = np.random.default_rng(8)
+    A = rng.normal(size=(64, 6)) * 0.02 + np.eye(6)[0]
+    A = np.vstack([A, -A])
+    A /= np.linalg.norm(A, axis=1)[:, None]
+    k, n = A.shape
+    slack = least_slack(
+        A, np.zeros(k), np.ones(k, np.int64), np.ones(k), np.full(k, np.inf), -np.ones(n), np.ones(n),
+        rng.normal(size=n), np.zeros(n), 500,
+    )  # fmt: skip
+    assert sizes == [n]
+    np.testing.assert_array_equal(slack, MARGIN)
 
 
 def test_a_row_is_dropped_only_if_every_corner_of_the_box_meets_it():
