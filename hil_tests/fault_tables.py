@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,9 @@ HEAD = (
     *("fault", "stream or process", "condition", "detected", "by", "step", "arm step", "speed", "commands"),
     *("arm", "its error", "state after it", "way back", "verdict"),
 )
+
+
+_PROCESSES = {"controller", "arm driver", "master", "everybody", "controller and arm"}
 
 
 def length(um: float) -> str:
@@ -86,9 +90,14 @@ a hand, a `trocar impair` before the arm and one before the hand, all in process
 """
 
 
-def markdown(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """The page of the docs."""
-    intro = INTRO.format(summary=summary(outcomes), minutes=seconds / 60.0, processors=os.cpu_count())
+def markdown(outcomes: Sequence[Outcome], seconds: float, left: Sequence[Outcome] = ()) -> str:
+    """The page of the docs; ``left`` are those that were not tried, and it says so."""
+    text = summary(outcomes)
+    if left:
+        counts = Counter(("a process" if o.stream in _PROCESSES else o.stream, o.condition) for o in left)
+        named = ", ".join(f"{n} on {stream} ({condition})" for (stream, condition), n in counts.items())
+        text += f" **Not tried this time: {named}.**"
+    intro = INTRO.format(summary=text, minutes=seconds / 60.0, processors=os.cpu_count())
     rows = [HEAD, ("---",) * len(HEAD), *map(row, outcomes)]
     return intro + "".join("| " + " | ".join(cell.replace("|", "/") for cell in r) + " |\n" for r in rows)
 

@@ -58,6 +58,8 @@ def test_a_good_outcome_has_its_figures_and_nothing_wrong() -> None:
     assert outcome.commanded_um == outcome.clearance_um == pytest.approx(10_000.0)
     assert outcome.plot is not None
     assert "outage | servo_jp | free | 5 ms" in markdown([outcome], 60.0)
+    left = [Outcome("kill -9", "master", "rest"), Outcome("e-stop", "controller", "rest")]
+    assert "Not tried this time: 2 on a process (rest)." in markdown([outcome], 60.0, left)
     assert len(row(outcome)) == len(HEAD)
 
 
