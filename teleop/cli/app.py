@@ -124,7 +124,8 @@ def controller(
     session: Path
         The session's TOML file.
     record: bool
-        Send each tick to the session's recorder: see `trocar recorder`.
+        Keep ticks from the first on for the session's recorder: see `trocar recorder`. Without it, a recorder
+        that comes later gets them from then on.
     """
     from teleop.cli.processes import run_controller
 
@@ -132,8 +133,18 @@ def controller(
 
 
 @app.command
-def recorder(session: Path, recording: Path, *, json: JsonFile = None, overrides: Overrides = ()) -> int:
-    """Record a session whose controller runs alone with --record, until Ctrl-C.
+def recorder(
+    session: Path,
+    recording: Path,
+    *,
+    json: JsonFile = None,
+    status_file: Annotated[Path | None, Parameter(show=False)] = None,
+    overrides: Overrides = (),
+) -> int:
+    """Record a session that runs, from now until Ctrl-C.
+
+    Only a recording from the first tick can be replayed to the bit: start the controller with --record, or
+    `trocar run` with --record, for one.
 
     Parameters
     ----------
@@ -144,7 +155,9 @@ def recorder(session: Path, recording: Path, *, json: JsonFile = None, overrides
     """
     from teleop.cli.processes import run_recorder_alone
 
-    return run_recorder_alone(session, recording, overrides=overrides, json_file=json)
+    return run_recorder_alone(
+        session, recording, overrides=overrides, json_file=json, status_file=status_file
+    )
 
 
 @app.command
@@ -326,7 +339,10 @@ def console(
     certfile: Path | None = None,
     keyfile: Path | None = None,
     proxy: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    recordings: Path | None = None,
+    recordings_max_gb: Annotated[float, Parameter(validator=Number(gt=0.0))] = 20.0,
     status_file: Annotated[Path | None, Parameter(show=False)] = None,
+    recorder_status: Annotated[Path | None, Parameter(show=False)] = None,
     seconds: Seconds = 0.0,
     overrides: Overrides = (),
 ) -> int:
@@ -348,6 +364,10 @@ def console(
         Its key, PEM.
     proxy: str
         Origin of a proxy in front of this, such as https://console.example.org. May be repeated.
+    recordings: Path
+        Folder where the record button writes and replay looks; left out, one under ~/.local/share/trocar.
+    recordings_max_gb: float
+        How much that folder may hold, GB, before recording ends.
     """
     from teleop.cli.processes import run_one_console
 
@@ -361,6 +381,9 @@ def console(
         keyfile=keyfile,
         proxy=proxy,
         status_file=status_file,
+        recorder_status=recorder_status,
+        recordings=recordings,
+        recordings_max_gb=recordings_max_gb,
         seconds=seconds,
     )
 

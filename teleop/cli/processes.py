@@ -62,11 +62,14 @@ def run_controller(
     return 0
 
 
-def run_recorder_alone(path: Path, out: Path, *, overrides: tuple[str, ...], json_file: Path | None) -> int:
+def run_recorder_alone(
+    path: Path, out: Path, *, overrides: tuple[str, ...], json_file: Path | None, status_file: Path | None
+) -> int:
     """The recorder."""
     from teleop.recorder.process import run_recorder
 
-    return run_recorder(_prepare(path, overrides), out, json_file=json_file, on_ready=announce_ready)
+    session = _prepare(path, overrides)
+    return run_recorder(session, out, json_file=json_file, status_file=status_file, on_ready=announce_ready)
 
 
 def run_arm(
@@ -171,6 +174,9 @@ def run_one_console(
     keyfile: Path | None,
     proxy: tuple[str, ...],
     status_file: Path | None,
+    recorder_status: Path | None,
+    recordings: Path | None,
+    recordings_max_gb: float,
     seconds: float,
 ) -> int:
     """The browser console."""
@@ -186,6 +192,9 @@ def run_one_console(
         keyfile=keyfile,
         origins=proxy,
         status_file=status_file,
+        recorder_status=recorder_status,
+        recordings=recordings,
+        recordings_max_bytes=round(recordings_max_gb * 1e9),
         on_ready=announce_ready,
         seconds=seconds,
     )

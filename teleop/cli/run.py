@@ -51,9 +51,12 @@ def _children(
     children = []
     if record is not None:
         tape = command("recorder", str(path), str(record), "--json", str(_recorder_file(summary_file)))
+        tape = (*tape, "--status-file", str(_recorder_status(summary_file)))
         children.append(ChildSpec("recorder", tape, vital=False))
     if window is not None:
         page = command("console", str(path), "--status-file", str(window.status_file))
+        if record is not None:
+            page = (*page, "--recorder-status", str(_recorder_status(summary_file)))
         children.append(ChildSpec("console", page, restarts=_RESTARTS, optional=True))
         seconds = 0.0  # the window says when it is over
     restarts = _RESTARTS if session.spec.operator.restart else 0
@@ -75,6 +78,10 @@ def _children(
 
 def _recorder_file(summary_file: Path) -> Path:
     return summary_file.with_name("recorder.json")
+
+
+def _recorder_status(summary_file: Path) -> Path:
+    return summary_file.with_name("recording.json")
 
 
 class Watch:

@@ -205,7 +205,7 @@ class Editor:
             if needs_baking(table):
                 await in_another_process(table, None, BAKE_S)
             else:
-                await asyncio.to_thread(fixture.build, Workshop())
+                await asyncio.to_thread(fixture.build, Workshop(live=True))
         except TimeoutError:
             raise RefusedError(
                 f"baking took longer than {BAKE_S:g} s and was stopped; "

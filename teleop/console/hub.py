@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -13,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from kinematics.pose import quat_conj, quat_mul, quat_to_matrix
-from teleop.config import Session
+from teleop.config import ConfigError, Session
 from teleop.console import messages as m
 from teleop.console.client import Client, RefusedError
 from teleop.console.driver import Grip, Helm
 from teleop.console.editor import Editor
 from teleop.console.picture import ArmPicture, Painter, Watcher
 from teleop.console.plots import BUCKET_S, Buckets, Tremor
+from teleop.console.recordings import RecordingRefusedError, Recordings
 from teleop.console.save import session_toml
 from teleop.console.shapes import Gallery
 from teleop.console.templates import TEMPLATES
@@ -57,6 +61,7 @@ class Hub:
         overrides: tuple[str, ...],
         mesh_dir: Path,
         on_viewers: Callable[[int], None] | None = None,
+        recordings: Recordings | None = None,
     ) -> None:
         """Build models and connect.
 
@@ -66,10 +71,12 @@ class Hub:
             overrides: the ``--set`` it was loaded with, for saving.
             mesh_dir: where uploads are kept.
             on_viewers: told the number of viewers whenever it changes.
+            recordings: records; None where it cannot.
         """
         self.session = session
         self._overrides = overrides
         self._on_viewers = on_viewers or (lambda count: None)
+        self.recordings = recordings
         self.client = Client(context, session)
         pairs = session.spec.pairs
         self._models = [place_arm(p.arm, s) for p, s in zip(pairs, session.arms, strict=True)]
@@ -132,7 +139,7 @@ class Hub:
             bucket_s=BUCKET_S,
             templates=TEMPLATES,
             max_upload_bytes=MAX_UPLOAD_BYTES,
-            recorder=False,
+            recorder=self.recordings is not None,
         )
 
     def join(self, send: Any) -> Viewer:
@@ -151,10 +158,11 @@ class Hub:
         self.viewers.pop(viewer.number, None)
         if self.helm.leave(viewer.number, time.monotonic_ns(), surgeon=False):
             self._steer_all()
-            self._tell("warning", "The driver's page closed: the arm holds. Take the arm to go on.")
+            self.tell("warning", "The driver's page closed: the arm holds. Take the arm to go on.")
         self._on_viewers(len(self.viewers))
 
-    def _tell(self, level: str, text: str) -> None:
+    def tell(self, level: str, text: str) -> None:
+        """A line in the log of every page."""
         for viewer in self.viewers.values():
             viewer.post(m.Notice(level, text))
 
@@ -178,7 +186,7 @@ class Hub:
         try:
             result = await self._do(viewer, message)
             viewer.post(m.Answer(message.id, True, result=result))
-        except RefusedError as error:
+        except (RefusedError, RecordingRefusedError, ConfigError) as error:
             viewer.post(m.Answer(message.id, False, str(error)))
 
     async def _do(self, viewer: Viewer, message: Any) -> Any:
@@ -209,8 +217,19 @@ class Hub:
                 await self.editor.remove(message.name)
             case m.Undo():
                 await self.editor.undo(redo=message.redo)
-            case m.Record() | m.Replay():
-                raise RefusedError("this version of the console does not record")
+            case m.Record():
+                return await self._record(message.on)
+        return None
+
+    async def _record(self, on: bool) -> str | None:
+        """Start or stop; the path of what was recorded."""
+        if self.recordings is None:
+            raise RefusedError("this console was opened without a folder for recordings")
+        if not on:
+            return await self.recordings.stop()
+        session = self.session
+        settings = (f"runtime_dir={json.dumps(str(session.runtime_dir.resolve()))}",)
+        await self.recordings.start(self.toml(), settings, session.spec.name)
         return None
 
     def _hand(self, viewer: Viewer, message: m.Hand) -> None:
@@ -275,6 +294,7 @@ class Hub:
         state = self._painter.state(
             self._seq, now_s, self._states, self.editor.names, self.editor.moving(stamp_s)
         )
+        state.recording = self.recordings.state(now_s) if self.recordings else None
         state.driver, state.person, state.viewers = self.helm.driver, self.helm.person, len(self.viewers)
         text = state_text(state)
         changed = self.editor.scene.revision != self._shown_revision
@@ -318,7 +338,7 @@ class Hub:
             pair = str(event.data.get("pair", ""))
             self._painter.details[pair] = str(event.data.get("detail", ""))
             if event.kind == "alarm":
-                self._tell("alarm", str(event.data.get("detail", "")))
+                self.tell("alarm", str(event.data.get("detail", "")))
 
     def _plot(self, message: Telemetry) -> None:
         period_us = (message.stamp_ns - self._last_stamp) * 1e-3
@@ -354,7 +374,12 @@ class Hub:
     def _start(self, coroutine: Any) -> None:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            print(f"console: {''.join(traceback.format_exception(error))}", file=sys.stderr, flush=True)
 
 
 def _channels(pair: int) -> list[m.Channel]:

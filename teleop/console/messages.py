@@ -126,17 +126,17 @@ class State(msgspec.Struct, tag="state", tag_field="type"):
     driver: int
     person: bool
     viewers: int
-    recording: str
-    replay: ReplayState | None = None
+    recording: RecordingState | None = None
 
 
-class ReplayState(msgspec.Struct):
-    """A recording shown instead of the live session; times in s from its start."""
+class RecordingState(msgspec.Struct):
+    """What is being recorded. ``dropped``: ticks it missed; ``ours``: the console can end it."""
 
     name: str
-    at_s: float
-    length_s: float
-    playing: bool
+    bytes: int
+    ticks: int
+    dropped: int
+    ours: bool
 
 
 class FixtureInfo(msgspec.Struct):
@@ -271,13 +271,4 @@ class Record(msgspec.Struct, tag="record", tag_field="type"):
     on: bool
 
 
-class Replay(msgspec.Struct, tag="replay", tag_field="type"):
-    """Show a recording: open it by ``name``, go to ``at_s``, play or pause; an empty name closes it."""
-
-    id: int
-    name: Annotated[str, Meta(max_length=200)]
-    at_s: float
-    playing: bool
-
-
-FromBrowser = Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | Record | Replay
+FromBrowser = Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | Record

@@ -213,5 +213,4 @@ class Painter:
             driver=0,
             person=False,
             viewers=0,
-            recording="",
         )

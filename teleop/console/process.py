@@ -18,6 +18,7 @@ import uvicorn
 from teleop.config import Session
 from teleop.console.guards import MAX_MESSAGE_BYTES, ConsoleError, Door
 from teleop.console.hub import Hub
+from teleop.console.recordings import Recordings
 from teleop.console.server import STATIC, make_app
 from teleop.loop.signals import stop_on_signals
 from teleop.wire.keys import OPERATOR
@@ -28,10 +29,10 @@ PORT = 8642
 _NICE = 5
 
 
-def mesh_dir() -> Path:
-    """Where uploads stay, so that a saved session still finds them."""
+def data_dir() -> Path:
+    """Where uploads and recordings stay: a saved session still finds its meshes there."""
     base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "trocar" / "meshes"
+    return (Path(base) if base else Path.home() / ".local" / "share") / "trocar"
 
 
 def bind(host: str, port: int | None) -> socket.socket:
@@ -102,6 +103,9 @@ def run_console(
     keyfile: Path | None = None,
     origins: tuple[str, ...] = (),
     status_file: Path | None = None,
+    recorder_status: Path | None = None,
+    recordings: Path | None = None,
+    recordings_max_bytes: int = 20_000_000_000,
     on_ready: Callable[[], None] | None = None,
     seconds: float = 0.0,
 ) -> int:
@@ -117,6 +121,9 @@ def run_console(
         keyfile: its key.
         origins: origins of proxies in front.
         status_file: gets ``{"url", "viewers"}`` whenever one changes, for who started this.
+        recorder_status: status file of the recorder that records the whole session, where one does.
+        recordings: folder of the recordings; None for the user's own.
+        recordings_max_bytes: how much it may hold.
         on_ready: called once when the page can be opened.
         seconds: how long, s; 0 until a signal.
 
@@ -137,7 +144,18 @@ def run_console(
         with contextlib.suppress(OSError):
             os.nice(_NICE)  # the loop comes first
         asyncio.run(
-            _serve(session, overrides, door, listener, certfile, keyfile, status_file, on_ready, seconds)
+            _serve(
+                session,
+                overrides,
+                door,
+                listener,
+                certfile,
+                keyfile,
+                status_file,
+                (recordings or data_dir() / "recordings", recordings_max_bytes, recorder_status),
+                on_ready,
+                seconds,
+            )
         )
     finally:
         listener.close()
@@ -152,6 +170,7 @@ async def _serve(
     certfile: Path | None,
     keyfile: Path | None,
     status_file: Path | None,
+    recording: tuple[Path, int, Path | None],
     on_ready: Callable[[], None] | None,
     seconds: float,
 ) -> None:
@@ -162,7 +181,8 @@ async def _serve(
             scratch.replace(status_file)
 
     with open_context(session.keyring(OPERATOR)) as context, stop_on_signals() as stop:
-        hub = Hub(context, session, overrides, mesh_dir(), tell)
+        recordings = Recordings(*recording, tell=lambda text: hub.tell("warning", text))
+        hub = Hub(context, session, overrides, data_dir() / "meshes", tell, recordings)
         config = uvicorn.Config(
             make_app(hub, door),
             log_level="warning",
@@ -195,6 +215,7 @@ async def _serve(
             await asyncio.sleep(0.05)
         server.should_exit = True
         await serving
+        await recordings.close()
         pump.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await pump

@@ -45,6 +45,9 @@ def session_toml(
         _anchor(pair, folder)
         if pair["name"] in scales:
             pair.setdefault("mapping", {})["scale"] = scales[pair["name"]]
+    security = table.get("security")
+    if security is not None:
+        security["keys_dir"] = str(folder / security.get("keys_dir", "keys"))
     if fixtures:
         table["fixture"] = [fixture_table(fixture) for fixture in fixtures]
     head = f"# Saved by the console from {path.name}. Run it with: trocar run FILE\n"
@@ -53,6 +56,9 @@ def session_toml(
 
 def _anchor(pair: dict[str, Any], folder: Path) -> None:
     """Files named beside the session's own are named in full: the copy may lie elsewhere."""
+    device = str(pair.get("haptics", {}).get("device", ""))
+    if device.endswith(".toml"):
+        pair["haptics"]["device"] = str(folder / device)
     for entry in (pair.get("master", {}), pair.get("arm", {})):
         if str(entry.get("profile", "")).endswith(".toml"):
             entry["profile"] = str(folder / entry["profile"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -185,5 +185,11 @@ async def _serve(hub: Hub, socket: WebSocket) -> None:
     finally:
         hub.part(viewer)
         sender.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
+        try:
             await sender
+        except (asyncio.CancelledError, WebSocketDisconnect):
+            pass
+        except Exception as error:
+            # A socket that closed under the sender is a RuntimeError; anything else is a mistake of ours.
+            if not isinstance(error, RuntimeError | OSError):
+                print(f"console: viewer {viewer.number}: {error!r}", file=sys.stderr, flush=True)

@@ -114,7 +114,7 @@ class Ports:
             session: who takes part.
             sender: this process's session id.
             ops: requests the controller answers.
-            record: send each tick to the session's recorder.
+            record: a recorder was asked for: keep ticks for it; else stand by for one that may come.
 
         Raises:
             EndpointError: an endpoint cannot be used.
@@ -129,7 +129,7 @@ class Ports:
         self._estop = EstopReceiver(context, own.channel("estop"))
         self.pairs = tuple(PairPorts(context, session, pair, sender) for pair in session.spec.pairs)
         recorder = Participant(Role.RECORDER, "recorder", session.recorder_endpoint)
-        self.tape = TapeSender(context, recorder.channel("tick"), sender) if record else None
+        self.tape = TapeSender(context, recorder.channel("tick"), sender, expects=record)
         self._inbound = ReadSet(
             self._requests,
             self._estop,

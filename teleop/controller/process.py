@@ -96,7 +96,9 @@ class ControllerLoop:
             lateness_us=schedule.lateness_ns * 1e-3,
         )
         events, told = ports.send_rest(outputs, message, sent_ns)
-        if ports.tape is not None:
+        if not ports.tape.wanted:
+            ports.tape.skip()
+        else:
             ports.tape.send(
                 tick_record(
                     ports.tape.header(sent_ns),
@@ -127,8 +129,7 @@ class ControllerLoop:
             if self.controller.let_go:
                 break
             self.tick()
-        if self.ports.tape is not None:
-            self.ports.tape.finish()
+        self.ports.tape.finish()
 
 
 def run_controller_process(
@@ -143,7 +144,7 @@ def run_controller_process(
     Args:
         session: what to control.
         seconds: how long, s; 0 until SIGINT or SIGTERM.
-        record: send each tick to the session's recorder.
+        record: keep each tick for the session's recorder, which may still be starting.
         on_ready: called once everything is compiled, open and waiting.
 
     Returns:
@@ -173,7 +174,7 @@ def summary(loop: ControllerLoop, session: Session) -> dict[str, Any]:
         return None if p is None else {"p50": p.p50, "p99": p.p99, "p99_9": p.p99_9, "max": p.max}
 
     tape = loop.ports.tape
-    recording = None if tape is None else {"sent": tape.sent, "dropped": tape.dropped}
+    recording = {"sent": tape.sent, "dropped": tape.dropped} if tape.expects else None
     return {
         "ticks": timed.ticks,
         "skipped": timed.skipped,

@@ -25,12 +25,18 @@ from teleop.wire.tape import TapeReceiver
 # Ticks are taken in batches of this long: a tenth of the wake-ups, and the loop's processor stays its own.
 _BATCH_S = 0.01
 _IDLE_S = 0.2
+_STATUS_S = 0.5
 # After a stop is asked for, ticks may still be on their way this long.
 _DRAIN_S = 0.3
 
 
 def run_recorder(
-    session: Session, path: Path, *, json_file: Path | None = None, on_ready: Callable[[], None] | None = None
+    session: Session,
+    path: Path,
+    *,
+    json_file: Path | None = None,
+    status_file: Path | None = None,
+    on_ready: Callable[[], None] | None = None,
 ) -> int:
     """Record a session until SIGINT or SIGTERM.
 
@@ -38,6 +44,7 @@ def run_recorder(
         session: what is recorded.
         path: the MCAP file to write; must not hold anything yet.
         json_file: where to write how it went.
+        status_file: gets ``{"ticks", "dropped", "bytes"}`` twice a second, for who shows it.
         on_ready: called when the controller may start.
 
     Returns:
@@ -56,7 +63,7 @@ def run_recorder(
         writer.metadata("trocar", facts | {"session": session.spec.name, "rate_hz": f"{RATE_HZ:g}"})
         for name, media_type, data in pack(session).attachments():
             writer.attach(name, media_type, data)
-        error = _record(session, context, tape, writer, stop)
+        error = _record(session, context, tape, writer, stop, _Status(status_file, writer))
     outcome: dict[str, Any] = {
         "file": str(path),
         "ticks": writer.ticks,
@@ -71,14 +78,41 @@ def run_recorder(
     return 1 if error else 0
 
 
+class _Status:
+    """Says now and then how it goes."""
+
+    def __init__(self, path: Path | None, writer: RecordingWriter) -> None:
+        self._path, self._writer, self._due_s = path, writer, 0.0
+
+    def tell(self) -> None:
+        now_s = time.monotonic()
+        if self._path is None or now_s < self._due_s:
+            return
+        self._due_s = now_s + _STATUS_S
+        writer = self._writer
+        facts = {"ticks": writer.ticks, "dropped": writer.dropped, "bytes": writer.size}
+        scratch = self._path.with_suffix(".new")
+        try:
+            scratch.write_text(json.dumps(facts), encoding="utf-8")
+            scratch.replace(self._path)
+        except OSError:
+            pass  # it is for show; the recording goes on
+
+
 def _record(
-    session: Session, context: Context, tape: TapeReceiver, writer: RecordingWriter, stop: StopFlag
+    session: Session,
+    context: Context,
+    tape: TapeReceiver,
+    writer: RecordingWriter,
+    stop: StopFlag,
+    status: _Status,
 ) -> str:
     """Write what comes until a stop is asked for and nothing more comes; returns what went wrong."""
     heard_s = time.monotonic()
     try:
         while True:
             context.admit()
+            status.tell()
             if tape.wait(_DRAIN_S if stop.asked else _IDLE_S):
                 while (record := tape.receive()) is not None:
                     if not writer.ticks:

@@ -17,7 +17,7 @@ from teleop.supervisor.ready import READY, READY_FD
 
 LINES_KEPT = 20
 LINE_MAX = 500
-_TETHER = Path(__file__).with_name("tether.py")
+TETHER = Path(__file__).with_name("tether.py")
 
 
 class Child:
@@ -51,7 +51,7 @@ class Child:
         try:
             self._process = subprocess.Popen(
                 # Isolated and without site packages, the tether is gone within about 15 ms.
-                [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *spec.command],
+                [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *spec.command],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 process_group=0,

@@ -1,7 +1,8 @@
 """The way of each tick to the recorder: PUSH to PULL through a bounded queue; what does not fit is counted.
 
-The recorder binds, so that the controller's first tick waits for it instead of being lost; and a recorder
-that stands still, or died, costs the loop nothing: its queue fills, then ticks are dropped and counted.
+The recorder binds. One that was asked for with the session gets the controller's first tick, which waits for
+it; otherwise the controller stands by, and a recorder that comes later gets the ticks from then on. One that
+stands still, or died, costs the loop nothing: its queue fills, then ticks are dropped and counted.
 """
 
 from __future__ import annotations
@@ -29,23 +30,45 @@ class TapeSender(WireSocket):
     """The controller's side; never blocks.
 
     Attributes:
+        expects: a recorder was asked for, so ticks wait for it.
         sent: ticks handed over.
         dropped: ticks for which the queue had no room.
     """
 
-    def __init__(self, context: Context, channel: Channel, session: bytes) -> None:
-        """Connect to the recorder's ``channel``; it need not be there yet."""
+    def __init__(self, context: Context, channel: Channel, session: bytes, *, expects: bool = True) -> None:
+        """Connect to the recorder's ``channel``; it need not be there yet.
+
+        Args:
+            context: the process's context.
+            channel: the recorder's.
+            session: the sender's 16 bytes.
+            expects: keep ticks for a recorder that is not there yet; else only for one that is.
+        """
+        self.expects = expects
         super().__init__(
             context,
             channel,
             zmq.PUSH,
             bind=False,
-            options={zmq.SNDHWM: QUEUE_TICKS, zmq.MAXMSGSIZE: TICK_MAX_BYTES},
+            options={
+                zmq.SNDHWM: QUEUE_TICKS,
+                zmq.MAXMSGSIZE: TICK_MAX_BYTES,
+                zmq.IMMEDIATE: int(not expects),
+            },
         )
         self._session = session
         self._seq = -1
         self.sent = 0
         self.dropped = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a tick has somewhere to go; where not, :meth:`skip` it instead of making it."""
+        return self.expects or bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT)
+
+    def skip(self) -> None:
+        """Leave a tick out; a recorder that was there before and after it sees a gap."""
+        self._seq += 1
 
     def header(self, stamp_ns: int) -> HeaderFields:
         """The header of the next tick; each call takes the next ``seq``, so a dropped tick leaves a gap."""

@@ -96,6 +96,51 @@ def test_a_browser_is_told_who_it_is_what_there_is_and_how_it_stands(bench) -> N
     bench.run(scenario, f"fixture=[{toml(WALL)}]")
 
 
+def test_only_the_driver_changes_things_and_a_page_that_goes_lets_go(bench) -> None:
+    async def scenario(hub, stand, viewer) -> None:
+        sent: list[dict] = []
+        # What goes to the wire, without the wire: a subscriber that keeps the newest only may miss any of it.
+        hub.client.steer = lambda pair, **keys: sent.append({"pair": pair, **keys})
+        await hub.handle(viewer, m.Op(1, "engage", {}))
+        await bench.until(hub, stand, lambda: bench.answered(1))
+        assert not bench.last("answer")["ok"]
+        assert ("engage", {}) not in stand.asked
+        hand = m.Hand(0, 1, True, False, [0.01, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], 0.5, 1000.0)
+        await hub.handle(viewer, hand)
+        assert not any(steer["present"] for steer in sent)
+        await hub.handle(viewer, m.Take(2))
+        await bench.until(hub, stand, lambda: bench.answered(2))
+        await hub.handle(viewer, hand)
+        steer = sent[-1]
+        assert steer["drive"]
+        assert steer["present"]
+        assert max(abs(a - b) for a, b in zip(steer["p_m"], [0.01, 0.0, 0.0], strict=True)) < 1e-12
+        # Silence: what is repeated keeps its stamp, so it ages.
+        count = len(sent)
+        await bench.until(hub, stand, lambda: len(sent) > count + 3)
+        assert {again["stamp_ns"] for again in sent[count:]} == {steer["stamp_ns"]}
+        hub.part(viewer)
+        assert sent[-1]["drive"]
+        assert not sent[-1]["present"]
+        assert sent[-1]["stamp_ns"] > steer["stamp_ns"]
+
+    bench.run(scenario)
+
+
+def test_recording_is_refused_where_there_is_no_folder_for_it_and_to_who_only_watches(bench) -> None:
+    async def scenario(hub, stand, viewer) -> None:
+        assert not bench.last("hello")["recorder"]
+        await hub.handle(viewer, m.Record(1, True))
+        await bench.until(hub, stand, lambda: bench.answered(1))
+        assert "Take the arm first" in bench.last("answer")["error"]
+        await hub.handle(viewer, m.Take(2))
+        await hub.handle(viewer, m.Record(3, True))
+        await bench.until(hub, stand, lambda: bench.answered(3))
+        assert "folder" in bench.last("answer")["error"]
+
+    bench.run(scenario)
+
+
 def toml(table) -> str:
     items = ", ".join(f"{k} = {toml(v) if isinstance(v, dict) else json.dumps(v)}" for k, v in table.items())
     return f"{{ {items} }}"

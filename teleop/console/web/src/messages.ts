@@ -96,16 +96,16 @@ export interface State {
   driver: number;
   person: boolean;
   viewers: number;
-  recording: string;
-  replay?: ReplayState | null;
+  recording?: RecordingState | null;
 }
 
-/** A recording shown instead of the live session; times in s from its start. */
-export interface ReplayState {
+/** What is being recorded. ``dropped``: ticks it missed; ``ours``: the console can end it. */
+export interface RecordingState {
   name: string;
-  at_s: number;
-  length_s: number;
-  playing: boolean;
+  bytes: number;
+  ticks: number;
+  dropped: number;
+  ours: boolean;
 }
 
 /** A fixture as the controller has it. ``geometry``: address of its triangles, or empty. */
@@ -233,15 +233,6 @@ export interface RecordMessage {
   on: boolean;
 }
 
-/** Show a recording: open it by ``name``, go to ``at_s``, play or pause; an empty name closes it. */
-export interface Replay {
-  type: "replay";
-  id: number;
-  name: string;
-  at_s: number;
-  playing: boolean;
-}
-
 export type ToBrowser = Hello | State | Scene | Plots | Spectrum | Answer | Notice;
 
-export type FromBrowser = Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | RecordMessage | Replay;
+export type FromBrowser = Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | RecordMessage;

@@ -21,6 +21,9 @@ export class DrivePanel {
   private pad = h("p", { class: "hint" });
   private hold = h("button", { class: "hold", id: "hold-button" }, "Hold to move", h("kbd", {}, "Space"));
   private clutch = h("button", { id: "clutch", "aria-pressed": "false" }, "Clutch", h("kbd", {}, "C"));
+  private record = h("button", { id: "record", "aria-pressed": "false" }, "Record");
+  private recorded = h("p", { class: "hint", id: "recorded", role: "status" });
+  private recording = false;
   private joints = h("table", { class: "joints" });
   private mine = false;
   private driver = 0;
@@ -37,6 +40,7 @@ export class DrivePanel {
     ]) {
       this.ops.append(h("button", { title, "data-op": op, onclick: () => void this.ask({ type: "op", op, args: {} }) }, label));
     }
+    this.record.onclick = () => void this.toggleRecording();
     this.scale.oninput = () => {
       this.scaled = performance.now();
       text(this.scaleOut, `× ${Number(this.scale.value).toFixed(2)}`);
@@ -72,7 +76,8 @@ export class DrivePanel {
         this.pad),
       h("div", { class: "block" }, h("h2", {}, "Session"), this.ops,
         h("label", { class: "slider" }, "Scale", this.scale, this.scaleOut),
-        h("label", { class: "slider" }, "Tremor filter", this.filter)),
+        h("label", { class: "slider" }, "Tremor filter", this.filter),
+        h("div", { class: "row record" }, this.record), this.recorded),
       h("div", { class: "block" }, h("h2", {}, "View"), h("div", { class: "row" }, ...views)),
       h("details", { class: "block" }, h("summary", {}, "Joints"), this.joints),
     );
@@ -103,6 +108,16 @@ export class DrivePanel {
     return answer.ok;
   }
 
+  private async toggleRecording(): Promise<void> {
+    const stop = this.recording;
+    this.record.dataset.busy = "1";
+    const answer = await this.link.ask({ type: "record", on: !stop });
+    delete this.record.dataset.busy;
+    if (!answer.ok) toast("error", answer.error ?? "refused");
+    else if (stop) text(this.recorded, `Recorded: ${answer.result}`);
+    else text(this.recorded, "");
+  }
+
   private async toggle(): Promise<void> {
     this.drive.letGo();
     await this.ask(this.mine ? { type: "leave", surgeon: false } : { type: "take" });
@@ -123,6 +138,11 @@ export class DrivePanel {
       text(this.who, this.mine ? "You drive. Others watch." : this.driver ? "Somebody else drives; you watch. Esc still stops everything." : state.person ? "Nobody drives; the arm holds." : info.surgeon ? "The synthetic surgeon drives. Take the arm and it holds for you." : "Nobody drives.");
     }
     const locked = !this.mine;
+    this.recording = !!state.recording;
+    const fixed = this.recording && !state.recording!.ours;
+    text(this.record, fixed ? "● The whole session is recorded" : this.recording ? "■ Stop recording" : "● Record");
+    this.record.setAttribute("aria-pressed", String(this.recording));
+    this.record.disabled = locked || fixed || !hello.recorder || "busy" in this.record.dataset;
     for (const control of [this.scale, this.jaw, this.filter, this.hold, this.clutch, ...this.ops.querySelectorAll("button")]) {
       if (control.disabled !== locked) control.disabled = locked;
     }

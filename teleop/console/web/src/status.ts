@@ -120,11 +120,11 @@ export class StatusStrip {
       hand: ms(now?.input_age_ms),
       scale: now ? `× ${now.scale.toFixed(2)}` : "–",
       clutch: now?.clutch ? "pressed" : "open",
-      rec: state.recording ? "● on" : "off",
+      rec: state.recording ? `● ${(state.recording.bytes / 1e6).toFixed(1)} MB${state.recording.dropped ? `, ${state.recording.dropped} lost` : ""}` : "off",
       viewers: String(state.viewers),
     };
     for (const [key, value] of Object.entries(values)) text(this.cells.get(key)!, value);
-    this.cells.get("rec")!.classList.toggle("on", state.recording !== "");
+    this.cells.get("rec")!.classList.toggle("on", !!state.recording);
     const clamp = byId("clamp");
     const shown = now && now.clamp && now.clamp_age_s >= 0 && now.clamp_age_s < CLAMP_SHOWN_S;
     clamp.classList.toggle("old", !!now && now.clamp_age_s > 0.3);
