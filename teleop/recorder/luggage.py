@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import zstandard
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from fixtures.fields.field import Field
@@ -45,8 +45,6 @@ _SOURCES = (
         for part in ("config", "controller", "haptics", "mapping", "safety", "tremor", "wire")
     ),
 )
-
-_fixtures: TypeAdapter[AnyFixture] = TypeAdapter(AnyFixture)
 
 
 @dataclass(slots=True)
@@ -149,14 +147,7 @@ def unpack(
         folder: where the files are put.
         overrides: ``key=value`` settings that replace what was recorded; the fixtures are ``fixture[0]`` ...
     """
-    expand = zstandard.ZstdDecompressor()
-    for name, data in attachments.items():
-        if name.startswith(FILES) and name.endswith(COMPRESSED):
-            target = (folder / name.removesuffix(COMPRESSED)).resolve()
-            if not target.is_relative_to(folder.resolve()):
-                continue  # a name made to write elsewhere
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(expand.decompress(data))
+    unpack_files(attachments, folder)
     table = dict(session["spec"])
     fixtures = session["fixtures"]
     if overrides:
@@ -167,13 +158,31 @@ def unpack(
     return Session(
         spec=spec,
         path=Path(session["path"]),
-        arms=tuple(ArmSpec.model_validate(arm).relative_to(folder) for arm in session["arms"]),
+        arms=tuple(
+            validate(ArmSpec, arm, f"arms[{k}]").relative_to(folder) for k, arm in enumerate(session["arms"])
+        ),
         sources=(None,) * n,
-        devices=tuple(DeviceSpec.model_validate(device) for device in session["devices"]),
+        devices=tuple(
+            validate(DeviceSpec, device, f"devices[{k}]") for k, device in enumerate(session["devices"])
+        ),
         source_dirs=(folder,) * n,
-        fixtures=tuple((_fixtures.validate_python(item), folder) for item in fixtures),
+        fixtures=tuple(
+            (validate(AnyFixture, item, f"fixture[{k}]"), folder) for k, item in enumerate(fixtures)
+        ),
         config_hash=session["config_hash"],
     )
+
+
+def unpack_files(attachments: dict[str, bytes], folder: Path) -> None:
+    """Put the files of a recording into ``folder``, each under the name of its attachment."""
+    expand = zstandard.ZstdDecompressor()
+    for name, data in attachments.items():
+        if name.startswith(FILES) and name.endswith(COMPRESSED):
+            target = (folder / name.removesuffix(COMPRESSED)).resolve()
+            if not target.is_relative_to(folder.resolve()):
+                continue  # a name made to write elsewhere
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(expand.decompress(data))
 
 
 def field_hashes(fixtures: Iterable[Fixture]) -> dict[str, list[dict[str, Any]]]:

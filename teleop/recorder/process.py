@@ -13,6 +13,7 @@ from typing import Any
 from fixtures.geometry.baked import Workshop
 from teleop.config.session import RATE_HZ, Session
 from teleop.loop.signals import StopFlag, stop_on_signals
+from teleop.recorder.live_files import LiveFiles
 from teleop.recorder.luggage import FIELDS_JSON, field_hashes, pack
 from teleop.recorder.sink import RecordingError
 from teleop.recorder.writer import FORMAT, RecordingWriter
@@ -109,6 +110,7 @@ def _record(
 ) -> str:
     """Write what comes until a stop is asked for and nothing more comes; returns what went wrong."""
     heard_s = time.monotonic()
+    live_files = LiveFiles(writer)
     try:
         while True:
             context.admit()
@@ -117,6 +119,7 @@ def _record(
                 while (record := tape.receive()) is not None:
                     if not writer.ticks:
                         _attach_fields(session, writer)
+                    live_files.take(record)
                     writer.add(record)
                 heard_s = time.monotonic()
                 if not stop.asked:

@@ -19,6 +19,7 @@ from teleop.controller.telemetry import telemetry
 from teleop.controller.types import ControllerInputs, ControllerOutputs, PairInputs
 from teleop.drivers.sim.arm import SimArm
 from teleop.masters.spec import make_source
+from teleop.recorder.live_files import LiveFiles
 from teleop.recorder.luggage import FIELDS_JSON, field_hashes, pack
 from teleop.recorder.writer import RecordingWriter
 from teleop.wire.messages import Event, MeasuredCp, MeasuredJs, Reply, Request, ServoJp, Signal
@@ -84,6 +85,7 @@ class Theatre:
 
     def __post_init__(self) -> None:
         self.controller = build_controller(self.session, OWN)
+        self.fields = field_hashes(self.controller.fixtures)  # a recorder's comes with the first tick, too
         spec = self.session.spec
         self.hands = [
             make_source(source, folder)
@@ -214,10 +216,11 @@ class Theatre:
         writer.metadata("trocar", facts | {"session": self.session.spec.name, "rate_hz": "1000"})
         for name, media_type, data in pack(self.session).attachments():
             writer.attach(name, media_type, data)
-        hashes = field_hashes(self.controller.fixtures)
-        writer.attach(FIELDS_JSON, "application/json", json.dumps(hashes).encode())
+        writer.attach(FIELDS_JSON, "application/json", json.dumps(self.fields).encode())
+        live_files = LiveFiles(writer)
         for record in self.ticks():
             if record.tick not in drop:
+                live_files.take(record)
                 writer.add(record)
         writer.finish({"ticks": str(writer.ticks), "dropped": str(writer.dropped)})
         return path

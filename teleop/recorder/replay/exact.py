@@ -6,18 +6,21 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from teleop.config.errors import ConfigError
 from teleop.config.session import Session
 from teleop.controller.build import build_controller
 from teleop.controller.controller import Controller
 from teleop.controller.record import tick_inputs
 from teleop.controller.rehearsal import play
 from teleop.recorder import schemas
+from teleop.recorder.live_files import Relocation
 from teleop.recorder.luggage import field_hashes, machine, unpack
 from teleop.recorder.read import Recording, RecordingReadError
 from teleop.recorder.replay.compare import Difference, Fields
@@ -120,7 +123,9 @@ def replay(recording: Recording) -> ReplayResult:
         fields = Fields(_recorded_fields(recording))
         if fields.new:
             result.notes.append(f"not in this recording, so not compared: {', '.join(fields.new)}")
-        _run(controller, ticks, fields, result)
+        moved = Relocation(recording, Path(folder))
+        result.notes += moved.notes
+        _run(controller, ticks, fields, moved, result)
     return result
 
 
@@ -134,12 +139,22 @@ def restored(
     """
     try:
         return unpack(table, recording.attachments, folder, overrides)
+    except ConfigError as error:
+        if overrides:
+            raise  # the mistake may be in them
+        raise RecordingReadError(_not_known(recording, "\n  ".join(["", *error.mistakes]))) from error
     except (KeyError, TypeError, ValueError) as error:
-        recorded_by = recording.metadata.get("trocar", {}).get("version", "an unknown version")
-        raise RecordingReadError(
-            f"{recording.path}: its configuration, written by trocar {recorded_by}, is not one that this "
-            f"version knows: {error}"
-        ) from error
+        raise RecordingReadError(_not_known(recording, f" {error}")) from error
+
+
+def _not_known(recording: Recording, what: str) -> str:
+    by = recording.metadata.get("trocar", {}).get("version", "an unknown version")
+    return (
+        f"{recording.path}: its configuration, written by trocar {by}, is not one that trocar "
+        f"{version('trocar')} knows:{what}\n"
+        f"Replay it with the version that recorded it, or run its hands under a configuration of today: "
+        f"trocar replay {recording.path} --config SESSION.toml. Report and export work without."
+    )
 
 
 def warm_up(session: Session) -> None:
@@ -157,7 +172,9 @@ def _recorded_fields(recording: Recording) -> list[str]:
     return []
 
 
-def _run(controller: Controller, ticks: list[TickRecord], fields: Fields, result: ReplayResult) -> None:
+def _run(
+    controller: Controller, ticks: list[TickRecord], fields: Fields, moved: Relocation, result: ReplayResult
+) -> None:
     began_s = time.perf_counter()
     if ticks[0].tick != 1:
         result.missing = ticks[0].tick - 1
@@ -178,7 +195,10 @@ def _run(controller: Controller, ticks: list[TickRecord], fields: Fields, result
         expected = record.tick + 1
         if result.missing:
             continue
-        outputs = controller.step(tick_inputs(record), record.dt_s)
+        outputs = controller.step(tick_inputs(moved.asked(record)), record.dt_s)
+        if outputs.replies:
+            replies = tuple((token, moved.answered(reply)) for token, reply in outputs.replies)
+            outputs = replace(outputs, replies=replies)
         then = fields.recorded(record)
         now = fields.replayed(controller.pairs, outputs, told=record.telemetry is not None)
         difference = fields.first_difference(record.tick, then, now)

@@ -24,6 +24,8 @@ from teleop.controller.build import build_controller
 from teleop.controller.controller import Controller
 from teleop.controller.record import tick_inputs
 from teleop.controller.telemetry import pair_telemetry
+from teleop.recorder.live_files import Relocation
+from teleop.recorder.luggage import unpack_files
 from teleop.recorder.read import Recording, RecordingReadError
 from teleop.recorder.replay.exact import complete_ticks, restored, warm_up
 from teleop.wire.messages import MeasuredJs, PairTelemetry
@@ -134,7 +136,11 @@ def what_if(recording: Recording, config: Path | None, overrides: tuple[str, ...
         order = _order(recording.path, [pair.pair for pair in ticks[0].pairs], session)
         warm_up(session)
         controller = build_controller(session, ticks[0].session)
-        _run(controller, ticks, order, result)
+        moved = Relocation(recording, Path(folder))
+        result.notes += moved.notes
+        if config is not None:
+            unpack_files(recording.attachments, Path(folder))
+        _run(controller, [moved.asked(tick) for tick in ticks], order, result)
     return result
 
 

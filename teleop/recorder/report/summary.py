@@ -16,6 +16,7 @@ from fixtures.kinds.guidance import Guidance
 from kinematics.ik_result import LIMITERS
 from teleop.config.session import RATE_HZ
 from teleop.errors import TrocarError
+from teleop.recorder.live_files import Relocation
 from teleop.recorder.replay.exact import restored
 from teleop.recorder.report.metrics import rms_and_max, skill
 from teleop.recorder.report.series import Array, PairSeries, Run
@@ -167,12 +168,16 @@ def fixtures_of(run: Run) -> tuple[list[Fixture], list[str]]:
         except TrocarError as error:  # an older recording is still worth its figures
             return [], [f"the fixtures are not drawn, and distances from guides not known: {error}"]
         specs = [(spec, Workshop(where)) for spec, where in session.fixtures]
+        moved = Relocation(run.recording, Path(folder))
         answered = {r.token: r.reply.ok for t in run.ticks for r in t.replies}
         for tick in run.ticks:
             for entry in tick.requests:
-                if entry.request.op == "set_fixture" and answered.get(entry.token):
-                    file = FixturesFile.model_validate({"fixture": [entry.request.args["fixture"]]})
-                    specs.append((file.fixture[0], Workshop()))
+                if entry.request.op != "set_fixture" or not answered.get(entry.token):
+                    continue
+                table = moved.args(entry.request.args).get("fixture")
+                if table is None:
+                    continue  # it was switched on or off
+                specs.append((FixturesFile.model_validate({"fixture": [table]}).fixture[0], Workshop()))
         for spec, workshop in specs:
             try:
                 built[spec.name] = spec.build(workshop)
