@@ -63,6 +63,8 @@ def tick_record(
                 arm_replies=[_no_lease_in_reply(reply) for reply in came.arm_replies],
                 command=None if went.command is None else command_record(went.command),
                 arm_requests=[_no_lease_in_request(request) for request in went.arm_requests],
+                planes=went.planes,
+                beside_n=went.beside_n.tolist(),
             )
             for name, came, went in zip(names, inputs.pairs, outputs.pairs, strict=True)
         ],

@@ -11,7 +11,16 @@ from typing import Any
 
 import msgspec
 
-from teleop.wire.messages import Event, Header, MeasuredCp, MeasuredJs, Reply, Request, Telemetry
+from teleop.wire.messages import (
+    ConstraintPlane,
+    Event,
+    Header,
+    MeasuredCp,
+    MeasuredJs,
+    Reply,
+    Request,
+    Telemetry,
+)
 
 
 class CommandRecord(msgspec.Struct):
@@ -35,6 +44,8 @@ class PairRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
         arm_replies: answers of the arm driver.
         command: what was sent to the arm; ``None`` while there was no lease.
         arm_requests: what was asked of the arm driver.
+        planes: the constraint planes that the hand was given, see ``servo_cf``.
+        beside_n: the force that no plane stands for, N; ``None`` in recordings that have neither.
     """
 
     pair: str
@@ -43,6 +54,8 @@ class PairRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     arm_replies: list[Reply] = []
     command: CommandRecord | None = None
     arm_requests: list[Request] = []
+    planes: list[ConstraintPlane] = []
+    beside_n: list[float] | None = None
 
 
 class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -78,17 +78,28 @@ class Fields:
             pairs,
             [pair.command for pair in record.pairs],
             [pair.arm_requests for pair in record.pairs],
+            [None if pair.beside_n is None else [pair.planes, pair.beside_n] for pair in record.pairs],
             [[entry.token, entry.reply] for entry in record.replies],
             [[e.kind, e.data.get("pair"), e.state, e.teleop_state, e.reason] for e in record.events],
         )
 
-    def replayed(self, pairs: Sequence[Pair], outputs: ControllerOutputs, *, told: bool) -> list[Any]:
-        """The same values of a tick just replayed; without telemetry's where the recording has none."""
+    def replayed(
+        self, pairs: Sequence[Pair], outputs: ControllerOutputs, *, told: bool, felt: bool
+    ) -> list[Any]:
+        """The same values of a tick just replayed.
+
+        Args:
+            pairs: the controller's.
+            outputs: of the tick.
+            told: the recording has the tick's telemetry.
+            felt: the recording has what the hand was given to feel.
+        """
         return self._values(
             outputs.state.value if told else None,
             [pair_telemetry(p, out) for p, out in zip(pairs, outputs.pairs, strict=True)] if told else (),
             [None if out.command is None else command_record(out.command) for out in outputs.pairs],
             [list(out.arm_requests) for out in outputs.pairs],
+            [[out.planes, out.beside_n.tolist()] if felt else None for out in outputs.pairs],
             [[token, reply] for token, reply in outputs.replies],
             [[e.kind, e.pair, e.state.value, e.teleop.value, e.reason.code] for e in outputs.events],
         )
@@ -99,6 +110,7 @@ class Fields:
         pairs: Sequence[PairTelemetry],
         commands: list[CommandRecord | None],
         arm_requests: list[Any],
+        felt: list[Any],
         replies: list[Any],
         events: list[Any],
     ) -> list[Any]:
@@ -107,6 +119,7 @@ class Fields:
             [[getattr(pair, name) for pair in pairs] for _, name in self._stages],
             commands,
             arm_requests,
+            felt,
             replies,
             events,
         ]
@@ -122,7 +135,7 @@ class Fields:
         raise RuntimeError("values that differ as a whole and not in any part")
 
     def _flat(self, values: list[Any]) -> list[tuple[str, str, Any]]:
-        state, pairs, commands, arm_requests, replies, events = values
+        state, pairs, commands, arm_requests, felt, replies, events = values
         senses = [stage for stage, _ in self._stages].count("sense")
         flat = [
             (stage, f"pairs[{k}].{name}", value)
@@ -133,6 +146,7 @@ class Fields:
         flat.insert(senses * n, ("decide", "state", state))
         flat += [("command", f"pairs[{k}].command", command) for k, command in enumerate(commands)]
         flat += [("command", f"pairs[{k}].arm_requests", r) for k, r in enumerate(arm_requests)]
+        flat += [("tell", f"pairs[{k}].planes and beside_n", f) for k, f in enumerate(felt)]
         return [*flat, ("tell", "replies", replies), ("tell", "events", events)]
 
 

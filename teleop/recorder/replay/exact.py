@@ -200,7 +200,12 @@ def _run(
             replies = tuple((token, moved.answered(reply)) for token, reply in outputs.replies)
             outputs = replace(outputs, replies=replies)
         then = fields.recorded(record)
-        now = fields.replayed(controller.pairs, outputs, told=record.telemetry is not None)
+        now = fields.replayed(
+            controller.pairs,
+            outputs,
+            told=record.telemetry is not None,
+            felt=record.pairs[0].beside_n is not None,
+        )
         difference = fields.first_difference(record.tick, then, now)
         result.compared += 1
         result.recorded_s += record.dt_s
