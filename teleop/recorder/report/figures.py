@@ -18,7 +18,7 @@ from teleop.tremor.analysis import TREMOR_BAND_HZ
 POINTS = 2500
 """Points of a curve on the page; of each stretch between them the lowest and the highest value stay."""
 PATH_POINTS = 4000
-MOST_TRIANGLES = 30_000
+MOST_TRIANGLES = 60_000
 
 # Okabe and Ito's colours, told apart by nearly everybody.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
