@@ -60,7 +60,7 @@ class Track:
     Attributes:
         t: (N,) time of the tick [s].
         q: (N, n) commanded.
-        before: (N, n) the command before it.
+        before: (N, n) where its step starts: the command before it, led on by its stop if ticks were skipped.
         v: (N, n).
         stop_s: (N,).
         sent: (N,) a command went out.
@@ -69,6 +69,7 @@ class Track:
         acted: (N,) bit g: region g is named in the ledger.
         excess: (N,) how far from the tip the desired position was [m].
         pressed: ticks at which a hand had been pressing for long.
+        periods: (N,) of the loop since the tick before; more than one where ticks were skipped.
         driven: (M, n + 1) time and setpoint of the driver, where ticks were skipped.
     """
 
@@ -82,6 +83,7 @@ class Track:
     flags: Array
     acted: Array
     excess: Array
+    periods: Array
     pressed: list[int] = field(default_factory=list)
     driven: list[Array] = field(default_factory=list)
 
@@ -92,7 +94,14 @@ class Track:
         return cls(
             np.zeros(ticks), *some, np.zeros(ticks), np.zeros(ticks, dtype=bool), np.zeros(ticks, dtype=bool),
             np.zeros(ticks, dtype=int), np.zeros(ticks, dtype=int), np.zeros(ticks),
+            np.ones(ticks, dtype=int),
         )  # fmt: skip
+
+
+def stopped(v: Array, stop_s: float, periods: int) -> Array:
+    """How far the stop after a command v (n,) leads in whole periods: ``T sum_i v max(0, 1 - i T/S)``."""
+    part = 1.0 - np.arange(1, periods + 1) * PERIOD_S / max(stop_s, PERIOD_S)
+    return v * float(np.maximum(part, 0.0).sum()) * PERIOD_S
 
 
 @dataclass(eq=False)
@@ -146,7 +155,8 @@ def play(plan: Plan, rng: np.random.Generator, ticks: int) -> Episode:
             pairs.append(PairInputs(sample, arms[a].measured(now_ns), replies[a]))
             track = tracks[a]
             track.t[k] = t
-            track.before[k] = pair.motion.q
+            track.periods[k] = periods
+            track.before[k] = pair.motion.q + stopped(pair.motion.v, pair.motion.stop_s, periods - 1)
         inputs = ControllerInputs(now_ns, tuple(pairs), tuple(enumerate(asks)))
         out = controller.step(inputs, dt)
         for a, told in enumerate(out.pairs):

@@ -157,9 +157,13 @@ def _limits(oracle: ArmOracle, track: Track, tally: Tally, label: str) -> None:
     }
     # Of ticks in a row only: where nothing was sent the command was taken anew from the arm, at rest.
     row = np.diff(k, prepend=-9) == 1
-    v0 = np.where(row[:, None], np.roll(v, 1, axis=0), 0.0)
+    # In periods that were skipped the arm ran the stop of its last command.
+    last, skipped = np.roll(v, 1, axis=0), track.periods[k, None] - 1
+    rest = T / np.maximum(np.roll(S, 1, axis=0), T)
+    v0 = np.where(row[:, None], last * np.maximum(0.0, 1 - skipped * rest), 0.0)
     a = (v - v0) / T
-    a0 = np.where(row[:, None], np.roll(a, 1, axis=0), 0.0)
+    braking = (v0 - last * np.maximum(0.0, 1 - (skipped - 1) * rest)) / T
+    a0 = np.where(row[:, None], np.where(skipped > 0, braking, np.roll(a, 1, axis=0)), 0.0)
     bad["acceleration"] = np.abs(a) > lim["qdd_max"] * slack + 1e-9
     bad["jerk"] = np.abs(a - a0) > T * lim["qddd_max"] * slack + 1e-9
     bad["jerk of the stop"] = np.abs(-v / S - a) > T * lim["qddd_max"] * slack + 1e-9
@@ -199,9 +203,8 @@ def _at(track: Track, k: Array, way: tuple[str, float]) -> tuple[Array, Array]:
 def _fixed_by(track: Track) -> Array:
     """For each tick the tick whose command it carries out: an earlier one where it goes on along a stop."""
     v, S = track.v[:-1], np.maximum(track.stop_s[:-1, None], T)
-    along = (
-        track.sent[1:] & track.sent[:-1] & np.isclose(track.v[1:], v * (1 - T / S), 1e-9, 1e-15).all(axis=1)
-    )
+    left = np.maximum(0.0, 1 - track.periods[1:, None] * T / S)
+    along = track.sent[1:] & track.sent[:-1] & np.isclose(track.v[1:], v * left, 1e-9, 1e-15).all(axis=1)
     own = np.arange(len(track.t))
     own[1:][along] = 0
     return np.maximum.accumulate(own)

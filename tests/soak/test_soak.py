@@ -64,6 +64,15 @@ def test_the_judge_finds_broken_limits(limit: str) -> None:
     assert judge(played, "").limits > 3
 
 
+def test_the_judge_follows_the_stop_through_skipped_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command after skipped ticks starts where the stop has led the arm; one that does not is found."""
+    tally = episode("thin walls", 1, 900)
+    assert tally.skipped > 50
+    assert tally.failures == 0, "\n".join(tally.worst)
+    monkeypatch.setattr(Motion, "catch_up", lambda self, dt: None)
+    assert episode("thin walls", 1, 900).limits > 20
+
+
 @pytest.mark.soak
 def test_ten_million_adversarial_ticks() -> None:
     """Goes on where it was left, in `out/soak.jsonl`; TROCAR_SOAK names another file."""
