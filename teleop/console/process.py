@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import json
 import os
 import secrets
 import socket
@@ -21,6 +20,7 @@ from teleop.console.hub import Hub
 from teleop.console.recordings import Recordings
 from teleop.console.server import STATIC, make_app
 from teleop.loop.signals import stop_on_signals
+from teleop.supervisor.status_file import write_status
 from teleop.wire.keys import OPERATOR
 from teleop.wire.sockets import open_context
 
@@ -176,9 +176,7 @@ async def _serve(
 ) -> None:
     def tell(viewers: int) -> None:
         if status_file is not None:
-            scratch = status_file.with_suffix(".new")
-            scratch.write_text(json.dumps({"url": door.url, "viewers": viewers}), encoding="utf-8")
-            scratch.replace(status_file)
+            write_status(status_file, {"url": door.url, "viewers": viewers})
 
     with open_context(session.keyring(OPERATOR)) as context, stop_on_signals() as stop:
         recordings = Recordings(*recording, tell=lambda text: hub.tell("warning", text))

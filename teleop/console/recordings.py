@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 import signal
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from teleop.console.messages import RecordingState
-from teleop.supervisor.child import TETHER
+from teleop.supervisor.child import tethered
 
 FREE_BYTES = 500_000_000
 """Room on the disk that is left to others."""
@@ -113,9 +112,9 @@ class Recordings:
     async def _spawn(self, session: Path, settings: tuple[str, ...]) -> None:
         status = session.parent / "status.json"
         sets = [word for setting in settings for word in ("--set", setting)]
-        # The tether ends it with this process; what it wrote until then can be read.
-        command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), sys.executable, "-m", "teleop"]
-        command += ["recorder", str(session), str(self._target), "--status-file", str(status), *sets]
+        # Should this process die, what the recorder wrote until then can be read.
+        recorder = (sys.executable, "-m", "teleop", "recorder", str(session), str(self._target))
+        command = tethered((*recorder, "--status-file", str(status), *sets))
         with (session.parent / "log.txt").open("wb") as log:
             process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
         self._process = process

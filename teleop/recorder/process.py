@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from teleop.recorder.live_files import LiveFiles
 from teleop.recorder.luggage import FIELDS_JSON, field_hashes, pack
 from teleop.recorder.sink import RecordingError
 from teleop.recorder.writer import FORMAT, RecordingWriter
+from teleop.supervisor.status_file import write_status
 from teleop.wire.endpoints import Participant
 from teleop.wire.keys import RECORDER
 from teleop.wire.sockets import Context, open_context
@@ -92,12 +94,8 @@ class _Status:
         self._due_s = now_s + _STATUS_S
         writer = self._writer
         facts = {"ticks": writer.ticks, "dropped": writer.dropped, "bytes": writer.size}
-        scratch = self._path.with_suffix(".new")
-        try:
-            scratch.write_text(json.dumps(facts), encoding="utf-8")
-            scratch.replace(self._path)
-        except OSError:
-            pass  # it is for show; the recording goes on
+        with suppress(OSError):  # it is for show; the recording goes on
+            write_status(self._path, facts)
 
 
 def _record(

@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from signal import Signals
@@ -17,7 +17,13 @@ from teleop.supervisor.ready import READY, READY_FD
 
 LINES_KEPT = 20
 LINE_MAX = 500
-TETHER = Path(__file__).with_name("tether.py")
+_TETHER = Path(__file__).with_name("tether.py")
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """The command line that runs ``command`` so that it ends with this process, however this one ends."""
+    # Isolated and without site packages, the tether is gone within about 15 ms.
+    return [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *command]
 
 
 class Child:
@@ -50,8 +56,7 @@ class Child:
         self.ready_fd, child_end = os.pipe()
         try:
             self._process = subprocess.Popen(
-                # Isolated and without site packages, the tether is gone within about 15 ms.
-                [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *spec.command],
+                tethered(spec.command),
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 process_group=0,
