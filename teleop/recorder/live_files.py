@@ -7,7 +7,6 @@ replay puts it into a folder of its own, asks for it there, and reads the old pa
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from teleop.recorder.luggage import COMPRESSED, FILES
+from teleop.recorder.luggage import COMPRESSED, name_of
 from teleop.recorder.read import Recording
 from teleop.recorder.writer import RecordingWriter
 from teleop.wire.messages import Reply
@@ -63,7 +62,7 @@ class LiveFiles:
         except OSError as error:
             facts["missing"] = self.missing[path] = error.strerror or str(error)
         else:
-            facts["attachment"] = f"{FILES}{hashlib.sha256(data).hexdigest()[:16]}/{Path(path).name}"
+            facts["attachment"] = name_of(Path(path), data)
             packed = zstandard.ZstdCompressor(level=_LEVEL).compress(data)
             self._writer.attach(facts["attachment"] + COMPRESSED, "application/zstd", packed)
         self._writer.metadata(f"{LIVE}{len(self._seen)}", facts)

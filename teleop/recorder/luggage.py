@@ -128,9 +128,14 @@ def _add(path: Path, files: dict[str, bytes]) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise RecordingError(f"cannot record {path}, which the session names: {error.strerror}") from error
-    name = f"{FILES}{hashlib.sha256(data).hexdigest()[:16]}/{path.name}"
+    name = name_of(path, data)
     files[name] = data
     return name
+
+
+def name_of(path: Path, data: bytes) -> str:
+    """Under what a file goes in a recording: its name, in a folder named after its content."""
+    return f"{FILES}{hashlib.sha256(data).hexdigest()[:16]}/{path.name}"
 
 
 def unpack(

@@ -121,24 +121,39 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-class _Whole:
-    """Puts everything into a recording."""
+class Filing:
+    """Puts what a walk over a file finds into a recording; what becomes of chunks is for a subclass to say.
+
+    Attributes:
+        recording: what is found.
+    """
 
     def __init__(self, recording: Recording) -> None:
-        self._recording, self._topics = recording, Topics()
-
-    def take_chunk(self, body: bytes, at: int) -> None:
-        records = expand(body)
-        if records is None:
-            self._recording.damage.bad_chunks += 1
-            self._recording.damage.note(at)
-            return
-        messages = self._recording.messages
-        for topic, log_ns, data in self._topics.messages(records):
-            messages.setdefault(topic, []).append((log_ns, data))
+        """Begin with ``recording``."""
+        self.recording = recording
+        self._topics = Topics()
 
     def take_attachment(self, name: str, data: bytes) -> None:
-        self._recording.attachments[name] = data
+        """File an attachment."""
+        self.recording.attachments[name] = data
 
     def take_metadata(self, name: str, facts: dict[str, str]) -> None:
-        self._recording.metadata[name] = facts
+        """File named facts."""
+        self.recording.metadata[name] = facts
+
+    def messages_of(self, body: bytes, at: int) -> list[tuple[str, int, bytes]]:
+        """The messages of a chunk, see `Topics.messages`; none where it is damaged, which is noted."""
+        records = expand(body)
+        if records is None:
+            self.recording.damage.bad_chunks += 1
+            self.recording.damage.note(at)
+            return []
+        return list(self._topics.messages(records))
+
+
+class _Whole(Filing):
+    """Files the messages of every chunk."""
+
+    def take_chunk(self, body: bytes, at: int) -> None:
+        for topic, log_ns, data in self.messages_of(body, at):
+            self.recording.messages.setdefault(topic, []).append((log_ns, data))

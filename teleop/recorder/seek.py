@@ -25,8 +25,8 @@ from pathlib import Path
 import msgspec
 
 from teleop.recorder import schemas, text
-from teleop.recorder.read import Recording, RecordingReadError, read_bytes
-from teleop.recorder.walk import Topics, expand, walk
+from teleop.recorder.read import Filing, Recording, RecordingReadError, read_bytes
+from teleop.recorder.walk import expand, walk
 from teleop.wire.messages import Event, Telemetry
 from teleop.wire.record import TickRecord
 
@@ -44,7 +44,7 @@ class _Chunk(msgspec.Struct, frozen=True):
     at: int
 
 
-class Seeker:
+class Seeker(Filing):
     """A recording read by time.
 
     Attributes:
@@ -59,8 +59,7 @@ class Seeker:
         Raises:
             RecordingReadError: the file cannot be opened, is no MCAP file, or holds no tick.
         """
-        self.recording = Recording(path)
-        self._topics = Topics()
+        super().__init__(Recording(path))
         self._chunks: list[_Chunk] = []
         self._kept: OrderedDict[int, _Messages] = OrderedDict()
         walk(read_bytes(path), self, self.recording.damage)
@@ -77,14 +76,6 @@ class Seeker:
             start_ns, end_ns = _TIMES.unpack_from(body)
             if end_ns:  # a chunk without messages says 0
                 self._chunks.append(_Chunk(start_ns, end_ns, body, at))
-
-    def take_attachment(self, name: str, data: bytes) -> None:
-        """File an attachment."""
-        self.recording.attachments[name] = data
-
-    def take_metadata(self, name: str, facts: dict[str, str]) -> None:
-        """File named facts."""
-        self.recording.metadata[name] = facts
 
     @property
     def duration_s(self) -> float:
@@ -157,14 +148,9 @@ class Seeker:
             self._kept.move_to_end(index)
             return self._kept[index]
         chunk = self._chunks[index]
-        records = expand(chunk.body)
         messages: _Messages = {}
-        if records is None:
-            self.recording.damage.bad_chunks += 1
-            self.recording.damage.note(chunk.at)
-        else:
-            for topic, log_ns, data in self._topics.messages(records):
-                messages.setdefault(topic, []).append((log_ns, data))
+        for topic, log_ns, data in self.messages_of(chunk.body, chunk.at):
+            messages.setdefault(topic, []).append((log_ns, data))
         self._kept[index] = messages
         if len(self._kept) > _KEPT_CHUNKS:
             self._kept.popitem(last=False)
