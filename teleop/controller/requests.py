@@ -13,6 +13,7 @@ from fixtures.display import plain
 from fixtures.errors import FixtureError
 from fixtures.fixture import Fixture
 from fixtures.geometry.baked import Workshop
+from fixtures.kinds.region import RegionSpec
 from fixtures.motion.streamed import Streamed
 from fixtures.scene import Scene
 from fixtures.spec import AnyFixture
@@ -219,9 +220,8 @@ class RequestDesk:
         unknown = sorted(set(spec.bodies) - known)
         if unknown:
             raise RefusedError(f"no arm has a body {', '.join(unknown)}; bodies: {', '.join(sorted(known))}")
-        deforms = getattr(spec, "deforms", None)
-        if deforms is not None and deforms.stamp_ns is not None:
-            _check_stamp(deforms.stamp_ns, pairs[0].now_ns)
+        if isinstance(spec, RegionSpec) and spec.deforms is not None and spec.deforms.stamp_ns is not None:
+            _check_stamp(spec.deforms.stamp_ns, pairs[0].now_ns)
         fixture = spec.build(Workshop(live=True))
         self._scene.check(fixture)
         self._scene.change(fixture)
