@@ -149,8 +149,7 @@ class Motion:
             if self.at_rest:
                 break
             stop_velocity(self.v, self._a, self._period_s, self._stop_v)
-            self.stop_s = advance(self.q, self.v, self._stop_v, self._a, self._period_s)
-            self._place()
+            self._commit(self._stop_v)
 
     def stop(self) -> None:
         """Go one tick along the stop that the last command fixed."""

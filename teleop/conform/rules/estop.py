@@ -24,6 +24,14 @@ def _latency(bench: Bench, sent_ns: int) -> tuple[float, float] | None:
     return max(ms[k - 1] if k else 0.0, 0.0), ms[k]
 
 
+def _unheard(bench: Bench, why: str) -> Finding | None:
+    """Send an emergency stop; what is wrong if it does not show within 200 ms."""
+    bench.probe.estop(why)
+    if bench.probe.pump(0.2, until=lambda: bench.state.m.get("state") == "FAULT"):
+        return None
+    return verdict(False, f"state {bench.state.m.get('state')} 200 ms after an e-stop")
+
+
 @rule(
     "estop.latch",
     "an emergency stop latches until it is cleared on purpose",
@@ -35,9 +43,8 @@ def latch(bench: Bench) -> Finding:
     """With the drives off: everything that might clear it by mistake is tried."""
     probe = bench.probe
     bench.acquire()
-    probe.estop("conformance test, drives off")
-    if not probe.pump(0.2, until=lambda: bench.state.m.get("state") == "FAULT"):
-        return verdict(False, f"state {bench.state.m.get('state')} 200 ms after an e-stop")
+    if (unheard := _unheard(bench, "conformance test, drives off")) is not None:
+        return unheard
     enabled = probe.ask("enable", {"lease": bench.lease}).get("ok")
     probe.ask("disable", {})
     probe.ask("disable", {"lease": bench.lease})
@@ -69,9 +76,8 @@ def reset_fault(bench: Bench) -> Finding:
     """An addition to the protocol: a driver without it clears a fault by `disable` with reset_fault alone."""
     probe = bench.probe
     bench.acquire()
-    probe.estop("conformance test of reset_fault")
-    if not probe.pump(0.2, until=lambda: bench.state.m.get("state") == "FAULT"):
-        return verdict(False, f"state {bench.state.m.get('state')} 200 ms after an e-stop")
+    if (unheard := _unheard(bench, "conformance test of reset_fault")) is not None:
+        return unheard
     probe.pump(2.0, until=lambda: not bench.state.m.get("is_busy"))
     stranger = probe.ask("reset_fault", {}, client=probe.new_client()).get("ok")
     probe.pump(0.05)
