@@ -16,7 +16,7 @@ from teleop.safety.states import Operating, Teleop
 from teleop.wire.messages import MeasuredJs, Reply, Request
 
 from .attacker import MS, Attacker
-from .scenes import Plan
+from .plan import Plan
 from .solids import Region
 
 Array = np.ndarray

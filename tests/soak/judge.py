@@ -23,7 +23,7 @@ from teleop.controller.build import PERIOD_S as T
 
 from .arm_oracle import ArmOracle
 from .episode import RECOVERING, UNSAFE, Episode, Track
-from .scenes import ArmPlace
+from .plan import ArmPlace
 from .solids import Region
 
 Array = np.ndarray
@@ -251,7 +251,7 @@ def _region(
     """Judge every command against one region."""
     oracle = arm.oracle
     live = track.sent & (track.t >= region.since_s) & (track.t < region.until_s)
-    if not region.waves:
+    if not region.moves:
         # An arm that goes on standing was judged when it came to stand.
         still = ~track.v.any(axis=1)
         still[1:] &= still[:-1] & (track.t[:-1] >= region.since_s)
@@ -270,7 +270,7 @@ def _region(
     tally.looked += d.size
     moved = np.linalg.norm(centers - centers[base], axis=2)
     reach = sweep.reach[ticks][:, spheres] + NEAR_M
-    if region.waves:
+    if region.moves:
         reach = reach + (region.speed * (T + track.stop_s[ticks]))[:, None]
     low = d[base // EVERY] - moved - region.speed * (track.t[ticks] - track.t[ticks[base]])[:, None]
     k, i = np.nonzero(low < reach)
@@ -288,10 +288,13 @@ def _region(
     now = ticks[near]
     alarmed = (track.flags[now] & UNSAFE)[tick] > 0
     free = (start >= -ROUNDING_M) & ~alarmed
-    if region.waves:
+    if region.moves:
         # A region that came into one sphere is held still for all: the arm answers for its own motion only.
+        # One that deforms is known by frames, and may have come by all that it can grow until the next.
         came = np.zeros(len(near), dtype=bool)
         came[tick[start < ROUNDING_M]] = True
+        recovering = (track.flags[now] & RECOVERING)[tick] > 0
+        came[tick[recovering & (start < region.growth_m)]] = True
         free &= ~came[tick]
     least = start.copy()
     for way in [("way", s) for s in WAY] + [("stop", s) for s in STOP]:
@@ -320,7 +323,7 @@ def _region(
             f"sphere {spheres[i[worst]]}, and {len(np.unique(k[bad])) - 1} more ticks"
         )
     tally.inside_m = max(tally.inside_m, float(-start.min()))
-    if region.waves:
+    if region.moves:
         said = (track.flags[now] & (UNSAFE | RECOVERING))[tick] > 0
         silent = (start < -ROUNDING_M) & ~said
         if silent.any():
@@ -385,7 +388,7 @@ def _presses(arm: ArmPlace, track: Track, regions: list[Region], tally: Tally, l
             continue
         least = np.inf
         for g, region in enumerate(regions):
-            if not acted >> g & 1 or region.waves:
+            if not acted >> g & 1 or region.moves:
                 continue
             spheres = np.flatnonzero(arm.mask(region.bodies))
             centers = arm.oracle.centers(track.q[[k]], spheres)[0]

@@ -142,6 +142,19 @@ def load_mesh(path: Path, scale: float, shell_m: float = 0.0) -> Mesh:
     return Mesh(vertices * scale, f, shell_m)
 
 
+def _imaged(
+    first: dict[str, Any], deforms: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[tuple[float, float, float], ...]]:
+    """The body that was imaged at even times of its beat: its mean, and the sine of its radius."""
+    frames = [{"at_s": 0.0, "geometry": first}, *deforms["frames"]]
+    rate = 1.0 / deforms["period_s"]
+    assert np.allclose([f["at_s"] for f in frames], np.arange(len(frames)) / len(frames) / rate)
+    harmonic = np.fft.rfft([f["geometry"]["radius_m"] for f in frames]) / len(frames)
+    assert np.all(np.abs(harmonic[2:]) < 1e-12), "the radius must be a sine"
+    sine = 2j * harmonic[1]
+    return {**first, "radius_m": float(harmonic[0].real)}, ((float(abs(sine)), rate, float(np.angle(sine))),)
+
+
 @dataclass(eq=False)
 class Region:
     """One hard region as the oracle sees it.
@@ -154,6 +167,8 @@ class Region:
         margin: distance kept [m].
         T: (4, 4) rest pose.
         waves: (amplitude (3,) [m], rate [Hz], phase [rad]) of its motion.
+        swell: (amplitude [m], rate [Hz], phase [rad]) by which its surface moves outwards.
+        growth_m: most that its surface may move from one frame to the next.
         since_s: acts from this time on.
         until_s: until then.
     """
@@ -165,6 +180,8 @@ class Region:
     margin: float = 0.0
     T: Array = field(default_factory=lambda: np.eye(4))
     waves: tuple[tuple[Array, float, float], ...] = ()
+    swell: tuple[tuple[float, float, float], ...] = ()
+    growth_m: float = 0.0
     since_s: float = -np.inf
     until_s: float = np.inf
 
@@ -179,14 +196,21 @@ class Region:
             (np.array(w["amplitude_m"]), w["rate_hz"], w.get("phase_rad", 0.0))
             for w in motion.get("waves", ())
         )
+        geometry, swell, growth = fixture["geometry"], (), 0.0
+        if "deforms" in fixture:
+            deforms = fixture["deforms"]
+            geometry, swell = _imaged(geometry, deforms)
+            growth = deforms["speed_m_s"] * deforms["period_s"] / (len(deforms["frames"]) + 1)
         return cls(
             fixture["name"],
-            exact(fixture["geometry"], mesh),
+            exact(geometry, mesh),
             fixture["kind"] == "keep_in",
             tuple(fixture.get("bodies", ("all",))),
             sum(fixture.get("margin", {}).values()),
             T,
             waves,
+            swell,
+            growth,
         )
 
     def shift(self, t: Array) -> Array:
@@ -197,12 +221,20 @@ class Region:
         return out
 
     @property
+    def moves(self) -> bool:
+        """Whether it is ever elsewhere."""
+        return bool(self.waves or self.swell)
+
+    @property
     def speed(self) -> float:
-        """Greatest speed of its frame [m/s]."""
-        return float(sum(2 * np.pi * rate * np.linalg.norm(a) for a, rate, _ in self.waves))
+        """Greatest speed of its surface [m/s]."""
+        waves = (*self.waves, *self.swell)
+        return float(sum(2 * np.pi * rate * np.linalg.norm(a) for a, rate, _ in waves))
 
     def distance(self, p: Array, t: Array) -> Array:
         """Distance (k,) of world points (k, 3) at times t (k,), the margin taken off."""
         moved = p - self.T[:3, 3] if not self.waves else p - self.T[:3, 3] - self.shift(t)
         d = self.local(moved @ self.T[:3, :3])
+        for amplitude, rate, phase in self.swell:
+            d = d - amplitude * np.sin(2 * np.pi * rate * t + phase)
         return (-d if self.keep_in else d) - self.margin

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from fixtures.gate import Certificate
+from fixtures.motion.deforming import Deforming
 from teleop.controller.motion import Motion
 
 from .episode import play
 from .judge import judge
+from .pieces import swelling
+from .plan import DATA, data_folder
 from .run import KINDS, absent, episode, report, run
-from .scenes import DATA, data_folder, draw
-from .solids import Mesh, exact, load_mesh
+from .scenes import draw
+from .solids import Mesh, Region, exact, load_mesh
 
 CHEAP = [
     "planes",
@@ -24,6 +27,8 @@ CHEAP = [
     "shells",
     "bodies",
     "moving",
+    "moving room",
+    "deforming",
     "appears",
     "two arms",
     "software RCM",
@@ -66,11 +71,11 @@ def test_the_judge_finds_broken_limits(limit: str) -> None:
 
 def test_the_judge_follows_the_stop_through_skipped_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command after skipped ticks starts where the stop has led the arm; one that does not is found."""
-    tally = episode("thin walls", 1, 900)
+    tally = episode("thin walls", 8, 900)
     assert tally.skipped > 50
     assert tally.failures == 0, "\n".join(tally.worst)
     monkeypatch.setattr(Motion, "catch_up", lambda self, dt: None)
-    assert episode("thin walls", 1, 900).limits > 20
+    assert episode("thin walls", 8, 900).limits > 20
 
 
 @pytest.mark.soak
@@ -162,3 +167,27 @@ def test_closed_formulas_have_unit_gradients_and_touch_zero_where_they_should() 
 def test_a_seed_draws_the_same_scene() -> None:
     one, two = (draw("many", np.random.default_rng(3)) for _ in range(2))
     assert one.fixtures == two.fixtures
+
+
+def test_a_body_that_swells_is_what_its_frames_say_it_was() -> None:
+    """The sine that the oracle takes for the truth goes through every frame the product is given."""
+    rng = np.random.default_rng(2)
+    body = swelling(rng, {"shape": "sphere", "center_m": [0.0, 0.0, 0.0], "radius_m": 0.006})
+    fixture = {"kind": "forbidden", "name": "organ", "geometry": body["shape"], "deforms": body["deforms"]}
+    region = Region.of(fixture)
+    frames = [{"at_s": 0.0, "geometry": body["shape"]}, *body["deforms"]["frames"]]
+    p = rng.uniform(-0.02, 0.02, (50, 3))
+    for frame in frames:
+        for beat in (0, 3):
+            at = np.full(len(p), frame["at_s"] + beat * body["deforms"]["period_s"])
+            assert np.allclose(region.distance(p, at), exact(frame["geometry"])(p), rtol=0, atol=1e-12)
+    assert region.speed == pytest.approx(body["deforms"]["speed_m_s"])
+
+
+def test_the_judge_finds_a_controller_that_forgets_how_old_a_frame_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = Deforming.at
+    monkeypatch.setattr(Deforming, "at", lambda self, now: (at(self, now)[0], 0.0))
+    tally = episode("deforming", 1, 1500)
+    assert tally.violations + tally.walls > 3
