@@ -17,15 +17,19 @@ Array = npt.NDArray[np.float64]
 def observe(
     p: Array, quat: Array, elapsed_s: float, smoothing_s: float, p_last: Array, quat_last: Array, twist: Array
 ) -> None:
-    """Update the smoothed twist (6,) [m/s, rad/s] with a new pose, and make that pose the last one."""
-    blend = elapsed_s / (elapsed_s + smoothing_s)
+    """Update the smoothed twist (6,) [m/s, rad/s] with a new pose, and make that pose the last one.
+
+    A low pass of the difference quotient, ``v += b (dx / e - v)`` with ``b = e / (e + smoothing)``; written
+    so that two samples of the same instant, ``e = 0``, are no division by zero.
+    """
+    span = elapsed_s + smoothing_s
     turn = quat_mul(quat, quat_conj(quat_last))
     if turn[3] < 0.0:
         turn = -turn
     angle = quat_log(turn)
     for k in range(3):
-        twist[k] += blend * ((p[k] - p_last[k]) / elapsed_s - twist[k])
-        twist[3 + k] += blend * (angle[k] / elapsed_s - twist[3 + k])
+        twist[k] += (p[k] - p_last[k] - elapsed_s * twist[k]) / span
+        twist[3 + k] += (angle[k] - elapsed_s * twist[3 + k]) / span
         p_last[k] = p[k]
     for k in range(4):
         quat_last[k] = quat[k]

@@ -361,6 +361,9 @@ class Motion:
         for who, by_m in zip(LIMITERS, result.lost_m.tolist(), strict=True):
             if who != "rows" and by_m > _NOTABLE_M:
                 self.ledger.append(LedgerLine(who, "limited", "tip", by_m))
+        if result.status.holds:
+            asked_m = self.asked_m if math.isfinite(self.asked_m) else 0.0
+            self.ledger.append(LedgerLine("inverse kinematics", "held", "tip", asked_m))
         if rows is None:
             return
         names, bodies = self._guard.scene.names, self._guard.view.body_names

@@ -191,7 +191,7 @@ class LedgerLine(msgspec.Struct):
 
     Attributes:
         who: its name, e.g. ``"carotid"`` or ``"joint velocity: insertion"``.
-        what: what it did, in one word: ``"limited"``, ``"clamped"``, ``"stopped"``, ``"relaxed"``, ...
+        what: in one word: ``"limited"``, ``"clamped"``, ``"stopped"``, ``"relaxed"``, ``"held"``, ...
         body: the body or joint it acted for, e.g. ``"shaft"``.
         by_m: how much of the asked tip motion it took away, or by how much it moved what was asked, m.
         by_rad: by how much it turned what was asked, rad.

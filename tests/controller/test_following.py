@@ -29,6 +29,37 @@ def test_the_tip_follows_the_hand_scaled_and_without_lag() -> None:
     assert_within_limits(rig, rig.sent)
 
 
+def test_two_samples_of_one_instant_do_not_end_following() -> None:
+    """A device whose clock is coarse stamps two poses alike; their difference quotient would be infinite."""
+    rig = Rig(scale=1.0)
+    rig.bring_up()
+    _shake(rig, 300)
+    stamp_ns = rig.sample().stamp_ns
+    for _ in range(2):
+        again = rig.sample()
+        again.stamp_ns = stamp_ns
+        rig.hand.p_m[0] += 1e-4
+        rig.tick(sample=again)
+    assert np.isfinite(rig.pair.mapping.p_world).all()
+    _shake(rig, 300)
+    assert np.linalg.norm(rig.pair.motion.v) > 0.05
+    assert_within_limits(rig, rig.sent)
+
+
+def test_a_hold_of_the_inverse_kinematics_is_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(scale=1.0)
+    rig.bring_up()
+    _shake(rig, 300)
+    monkeypatch.setattr(rig.pair.mapping, "step", lambda *_: rig.pair.mapping.p_world.fill(math.nan))
+    for _ in range(200):
+        rig.tick()
+        assert rig.outputs is not None
+        lines = [(line.who, line.what, math.isfinite(line.by_m)) for line in rig.outputs.pairs[0].ledger]
+        assert lines == [("inverse kinematics", "held", True)]
+    assert rig.pair.motion.at_rest
+    assert_within_limits(rig, rig.sent)
+
+
 def test_nothing_is_commanded_before_enable() -> None:
     rig = Rig()
     _shake(rig, 100)
