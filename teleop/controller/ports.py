@@ -59,13 +59,17 @@ class PairPorts:
                 replies.append(reply)
         return tuple(replies)
 
-    def send(self, outputs: PairOutputs, now_ns: int) -> None:
-        """Command, force, and requests to the arm driver."""
+    def send(self, outputs: PairOutputs, now_ns: int, due_ns: int) -> None:
+        """Command, force, and requests to the arm driver.
+
+        A command is stamped with the deadline of its tick: it says where to be at that time. Stamped when it
+        is sent, it would carry the loop's lateness into the motion.
+        """
         command = outputs.command
         if command is not None:
             self.servo_jp.send(
                 ServoJp(
-                    **self.servo_jp.header(now_ns),
+                    **self.servo_jp.header(due_ns),
                     mode=command.mode.value,
                     q=command.q.tolist(),
                     qd=command.qd.tolist(),
@@ -157,10 +161,10 @@ class Ports:
         pairs = tuple(ports.receive(ready) for ports in self.pairs)
         return ControllerInputs(now_ns, pairs, tuple(requests), tuple(estops), shut_down)
 
-    def send_commands(self, outputs: ControllerOutputs, now_ns: int) -> None:
-        """Commands first: nothing else may delay them."""
+    def send_commands(self, outputs: ControllerOutputs, now_ns: int, due_ns: int) -> None:
+        """Commands first: nothing else may delay them. The tick was due at ``due_ns``."""
         for ports, pair in zip(self.pairs, outputs.pairs, strict=True):
-            ports.send(pair, now_ns)
+            ports.send(pair, now_ns, due_ns)
 
     def send_rest(
         self, outputs: ControllerOutputs, telemetry: Telemetry, now_ns: int

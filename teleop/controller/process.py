@@ -80,7 +80,7 @@ class ControllerLoop:
         outputs = self.controller.step(inputs, dt)
         timing.mark(STEP)
         sent_ns = time.monotonic_ns()
-        ports.send_commands(outputs, sent_ns)
+        ports.send_commands(outputs, sent_ns, schedule.deadline_ns)
         for pair in outputs.pairs:
             if pair.command is not None and pair.master_stamp_ns:
                 timing.latency(time.monotonic_ns() - pair.master_stamp_ns)

@@ -93,7 +93,7 @@ class ArmContract:
         self.limits = limits
         self.period_s = period_s
         self.lease = Lease(lease_ttl_s, new_token)
-        self.setpoint = Setpoint(q, limits.qd_max, limits.qdd_max, stall_s=HOLD_AFTER_S)
+        self.setpoint = Setpoint(q, limits.qd_max, limits.qdd_max, stall_s=HOLD_AFTER_S, period_s=period_s)
         self.jaw_rad = jaw_rad
         self.state = State.DISABLED
         self.reason = "not enabled yet: acquire the lease, then enable"
@@ -113,13 +113,18 @@ class ArmContract:
 
     # -- what the driver calls -------------------------------------------------------------------------
 
-    def tick(self, now_ns: int, q_measured: Array, commands: Iterable[ServoJp] = ()) -> None:
+    def tick(
+        self, now_ns: int, q_measured: Array, commands: Iterable[ServoJp] = (), at_ns: int | None = None
+    ) -> None:
         """One tick: watch the silence, execute what may be executed, move the setpoint.
 
         Args:
             now_ns: the driver's monotonic clock.
             q_measured: measured joint positions, shape (n,).
             commands: what came since the last tick, at most one from each connection.
+            at_ns: when the drives take the setpoint, if they keep time by themselves: the deadline of this
+                tick. The driver's own lateness is then no part of the motion: at 10 rad/s, 0.3 ms of it is
+                a step of 3 mrad. Left out, it is ``now_ns``.
         """
         self._q_measured[:] = q_measured
         self._watch(now_ns)
@@ -127,10 +132,14 @@ class ArmContract:
             reject = self._execute(command, now_ns)
             if reject is not None:
                 self.rejected[reject.value] += 1
+        self.coast(now_ns if at_ns is None else at_ns)
+
+    def coast(self, at_ns: int) -> None:
+        """Move the setpoint to ``at_ns``, and nothing else: for periods that the driver's own loop missed."""
         if self._move is None:
-            self.setpoint.advance(now_ns)
+            self.setpoint.advance(at_ns)
         else:
-            self._carry(self._move, now_ns)
+            self._carry(self._move, at_ns)
 
     def request(self, client: bytes, request: Request, now_ns: int) -> Reply:
         """Answer a request that came over the connection ``client``."""
@@ -289,7 +298,7 @@ class ArmContract:
         self.echo_seq, self.echo_stamp_ns = command.seq, command.stamp_ns
 
     def _carry(self, move: Move, now_ns: int) -> None:
-        t = (now_ns - self._move_start_ns) * 1e-9
+        t = max(now_ns - self._move_start_ns, 0) * 1e-9
         q, v = move.at(min(t, move.duration_s))
         self.setpoint.carry(q, v, now_ns)
         if t >= move.duration_s:

@@ -12,8 +12,9 @@ class Setpoint:
     """Follows commands and, without being told, the stop that each of them fixes.
 
     A command ``(q, v, S)`` due at time 0 fixes the reference ``r(s) = q + v (s - s²/(2S))`` for
-    ``0 <= s <= S`` and ``r = q + v S/2`` after it: straight in joint space, speed falling linearly. The
-    reference runs from the moment the command is due, not after some delay in which a missing one is
+    ``0 <= s <= S`` and ``r = q + v S/2`` after it: straight in joint space, speed falling linearly.
+    Before it is due, ``r = q + v s``, for a period at most: the way that led to the command. The reference
+    runs from the moment the command is due, not after some delay in which a missing one is
     recognised: the next command replaces it before it is seen, and one that is late finds the setpoint
     within ``v T²/(2S)`` of where it would have been, on a path that the controller certified. Waiting at
     ``q`` would stop the arm for that tick and throw it forward in the next.
@@ -28,7 +29,9 @@ class Setpoint:
         reference: where the last command or its stop stood at the last step, shape (n,).
     """
 
-    def __init__(self, q: Array, qd_max: Array, qdd_max: Array, stall_s: float) -> None:
+    def __init__(
+        self, q: Array, qd_max: Array, qdd_max: Array, stall_s: float, period_s: float = 0.0
+    ) -> None:
         """At rest at ``q``.
 
         Args:
@@ -37,10 +40,12 @@ class Setpoint:
             qdd_max: greatest accelerations of a braking that no command fixed, shape (n,).
             stall_s: when the driver itself missed this much time it stays where it is: the arm has long
                 come to rest at the last setpoint, and going on along the stop would be a jump in velocity.
+            period_s: period of the commands; a command may come this much before it is due.
         """
         self._qd_max = qd_max
         self._qdd_max = qdd_max
         self._stall_ns = round(stall_s * 1e9)
+        self._period_s = period_s
         self._now_ns: int | None = None
         self.rest_at(q)
 
@@ -57,7 +62,7 @@ class Setpoint:
         self._stop_s, self._start_ns = stop_s, start_ns
 
     def command(self, q: Array, v: Array, stop_s: float, due_ns: int) -> None:
-        """Execute a command that was admitted and was due at ``due_ns``, at or before the next advance."""
+        """Execute a command that was admitted and is due at ``due_ns``."""
         self._line(q, v, stop_s if v.any() else 0.0, due_ns)
         self._from = self._q0
 
@@ -87,9 +92,12 @@ class Setpoint:
 
     def _at(self, now_ns: int) -> tuple[Array, Array, float]:
         stop = self._stop_s
-        s = min(max((now_ns - self._start_ns) * 1e-9, 0.0), stop)
+        s = (now_ns - self._start_ns) * 1e-9
         if stop == 0.0:
             return self._q0, np.zeros_like(self._v0), 0.0
+        if s < 0.0:
+            return self._q0 + self._v0 * max(s, -self._period_s), self._v0, stop
+        s = min(s, stop)
         return self._q0 + self._v0 * (s - s * s / (2.0 * stop)), self._v0 * (1.0 - s / stop), stop - s
 
     def advance(self, now_ns: int) -> None:

@@ -14,6 +14,8 @@ Array = npt.NDArray[np.float64]
 _LENGTH = 512
 # The oldest command that an echo may name; above 300 ms of round trip nothing is followed anyway.
 _OLDEST_NS = 400_000_000
+# A command is stamped with the deadline of its tick; the tick itself began less than a period later.
+_LATE_NS = 999_999
 
 
 class SentCommands:
@@ -38,7 +40,7 @@ class SentCommands:
         self._count += 1
 
     def executed(self, echo_stamp_ns: int, now_ns: int) -> Array | None:
-        """The positions of the newest command sent at or before ``echo_stamp_ns``, shape (n,), a view.
+        """The positions of the newest command due at or before ``echo_stamp_ns``, shape (n,), a view.
 
         An echo that is older than 0.4 s, or none at all (0), counts as one of 0.4 s or of now.
 
@@ -48,7 +50,7 @@ class SentCommands:
         """
         if not self._count:
             return None
-        until_ns = max(echo_stamp_ns, now_ns - _OLDEST_NS) if echo_stamp_ns else now_ns
+        until_ns = max(echo_stamp_ns, now_ns - _OLDEST_NS) + _LATE_NS if echo_stamp_ns else now_ns
         self._at = max(self._at, self._count - _LENGTH)
         while self._at + 1 < self._count and self._sent_ns[(self._at + 1) % _LENGTH] <= until_ns:
             self._at += 1

@@ -13,6 +13,7 @@ from teleop.drivers.limits import DriverLimits, JawRange
 from teleop.drivers.moves import MinimumJerkMove
 from teleop.drivers.sim.servo import Encoders, Servo
 from teleop.drivers.sim.spec import SimArmSpec
+from teleop.drivers.watchdog import HOLD_AFTER_S
 from teleop.errors import TrocarError
 from teleop.wire.messages import ServoJp
 
@@ -131,19 +132,36 @@ class SimArm:
         self.q, self.jaw_rad = reading[:-1], float(reading[-1])
         self.qd = self._servo.v[:-1].copy()
 
-    def step(self, now_ns: int, commands: Iterable[ServoJp] = (), periods: int = 1) -> None:
+    def step(
+        self, now_ns: int, commands: Iterable[ServoJp] = (), periods: int = 1, at_ns: int | None = None
+    ) -> None:
         """One tick of the driver: the contract decides, the servo moves, the encoders read.
+
+        The simulated drives keep time by themselves: one setpoint a period, on the dot. In periods that the
+        loop missed they go on along the stop. A loop that is late on a busy machine would else be a blow for
+        the servo, whose motors then saturate, one joint and not the other.
 
         Args:
             now_ns: the driver's monotonic clock.
             commands: the newest ``servo_jp`` of each connection since the last tick.
             periods: periods of the servo since the last tick, more than one after skipped ticks.
+            at_ns: deadline of this tick; ``now_ns`` if left out.
         """
         contract = self.contract
-        contract.tick(now_ns, self.q, commands)
-        u = self._u
-        u[:-1] = contract.setpoint.q
-        for _ in range(periods):
-            u[-1] += min(max(contract.jaw_rad - u[-1], -self._jaw_step), self._jaw_step)
-            self._servo.step(u)
+        at_ns = now_ns if at_ns is None else at_ns
+        period_ns = round(self._period_s * 1e9)
+        asleep = (periods - 1) * self._period_s >= HOLD_AFTER_S
+        for missed in range(periods - 1, 0, -1):
+            if not asleep:
+                contract.coast(at_ns - missed * period_ns)
+            self._drive()
+        contract.tick(now_ns, self.q, commands, at_ns)
+        self._drive()
         self._measure()
+
+    def _drive(self) -> None:
+        """One period of the servo."""
+        u, contract = self._u, self.contract
+        u[:-1] = contract.setpoint.q
+        u[-1] += min(max(contract.jaw_rad - u[-1], -self._jaw_step), self._jaw_step)
+        self._servo.step(u)

@@ -64,8 +64,8 @@ class SimArmServer:
         self._requests = stack.enter_context(RequestServer(context, at("request"), OPS))
         self._estops = stack.enter_context(EstopReceiver(context, at("estop")))
 
-    def tick(self, now_ns: int, periods: int, timing: Timing) -> None:
-        """One tick: answer, stop if told to, execute, measure, publish."""
+    def tick(self, now_ns: int, at_ns: int, periods: int, timing: Timing) -> None:
+        """One tick, due at ``at_ns``: answer, stop if told to, execute, measure, publish."""
         contract = self.sim.contract
         self._context.admit()
         for _ in range(_MAX_REQUESTS):
@@ -81,7 +81,7 @@ class SimArmServer:
             estop = self._estops.receive()
             if estop is None:
                 break
-            contract.estop(estop.source, estop.why, now_ns)
+            contract.estop(estop.source, estop.why, at_ns)
         commands: list[ServoJp] = []
         while len(commands) < _MAX_COMMANDS:
             command = self._commands.newest()
@@ -89,7 +89,7 @@ class SimArmServer:
                 break
             commands.append(command)
         timing.mark(_RECEIVE)
-        self.sim.step(now_ns, commands, periods)
+        self.sim.step(now_ns, commands, periods, at_ns)
         timing.mark(_STEP)
         self._publish(now_ns)
         timing.mark(_PUBLISH)
@@ -195,7 +195,7 @@ def _loop(
                 contract.disable("the driver is shutting down", now_ns)
             if not contract.powered or stop.asked > 1:
                 return
-        server.tick(now_ns, 1 + schedule.skipped - skipped, timing)
+        server.tick(now_ns, schedule.deadline_ns, 1 + schedule.skipped - skipped, timing)
         timing.end()
 
 
