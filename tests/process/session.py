@@ -19,28 +19,34 @@ START_S = 120.0
 
 
 class RunningSession:
-    """``trocar run`` of the demo session in a folder of its own."""
+    """``trocar run`` of a session of ours, the demo unless named, in a folder of its own."""
 
     def __init__(
-        self, folder: Path, *overrides: str, seconds: float = 0.0, words: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *overrides: str,
+        name: str = "demo",
+        seconds: float = 0.0,
+        words: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.json = folder / "summary.json"
         self.log = folder / "log.txt"
         self._log_file = self.log.open("w")
         sets = [word for o in (f'runtime_dir="{folder}"', *overrides) for word in ("--set", o)]
-        demo = Path(__file__).parents[2] / "configs" / "sessions" / "demo.toml"
-        command = [sys.executable, "-m", "teleop", "run", str(demo), "--json", str(self.json)]
+        file = Path(__file__).parents[2] / "configs" / "sessions" / f"{name}.toml"
+        command = [sys.executable, "-m", "teleop", "run", str(file), "--json", str(self.json)]
         self.process = subprocess.Popen(
             [*command, "--seconds", str(seconds), *words, *sets],
             stdout=self._log_file,
             stderr=subprocess.STDOUT,
         )
         self.context = zmq.Context()
-        self.telemetry = self._subscribe("controller.telemetry")
-        self.measured_js = self._subscribe("PSM1.measured_js")
+        self.telemetry = self.subscribe("controller.telemetry")
+        self.measured_js = self.subscribe("PSM1.measured_js")
 
-    def _subscribe(self, name: str) -> zmq.Socket[bytes]:
+    def subscribe(self, name: str) -> zmq.Socket[bytes]:
+        """A socket that hears one stream of the session from now on."""
         socket = self.context.socket(zmq.SUB)
         socket.setsockopt(zmq.LINGER, 0)
         socket.subscribe(b"")
