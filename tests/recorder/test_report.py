@@ -89,9 +89,19 @@ def test_a_page_needs_nothing_from_outside_and_says_what_happened(recorded: Path
     Links().feed(page)
     assert found == []
     assert "Every command kept out of every forbidden region." in page
+    assert "The arm followed the hand for 2.3 of 4.6 s. No fixture had to act on the motion." in page
     assert "tests &lt;stop&gt;" in page
     assert "late<floor>" not in page
     assert "late&lt;floor&gt;" in page
+
+
+def test_the_timeline_says_when_a_fixture_acted_and_closes_only_short_breaks(recorded: Path) -> None:
+    run = load_run(read_recording(recorded))
+    acted = np.zeros(4600, dtype=bool)
+    acted[1000:1500] = acted[1502:2000] = acted[4000:] = True
+    run.pairs[0].acted["floor"] = acted
+    (bar,) = (trace for trace in figures.timeline([run])["data"] if trace["y"][0] == "floor")
+    assert bar["x"] == pytest.approx([1.0, 2.0, None, 4.0, 4.599, None], abs=1e-6)
 
 
 def test_thresholds_set_the_exit_status(recorded: Path, tmp_path: Path) -> None:

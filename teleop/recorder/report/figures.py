@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from fixtures.display import draw
 from fixtures.display.plain import pose
 from fixtures.fixture import Fixture
-from teleop.recorder.report.series import Array, PairSeries, Run
+from teleop.recorder.report.series import Array, Flags, PairSeries, Run
 from teleop.recorder.report.summary import tremor
 from teleop.safety.reasons import Reason
 from teleop.tremor.analysis import TREMOR_BAND_HZ
@@ -18,10 +19,15 @@ from teleop.tremor.analysis import TREMOR_BAND_HZ
 POINTS = 2500
 """Points of a curve on the page; of each stretch between them the lowest and the highest value stay."""
 PATH_POINTS = 4000
+SEEN_M = 0.012
+"""Half the edge of the smallest cube that the path is shown in, m: fixtures are often far larger than it."""
+_STRETCHES = 400
 MOST_TRIANGLES = 60_000
 
 # Okabe and Ito's colours, told apart by nearly everybody.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+PATHS = ("#1C2430", "#B42318", "#6941C6", "#8A6100")
+"""Colours of tips, which meet those of the fixtures in one figure."""
 STATES = {
     "FOLLOWING": "#009E73",
     "CLUTCHED": "#56B4E9",
@@ -74,15 +80,23 @@ def _label(run: Run, name: str, runs: list[Run]) -> str:
     return name if len(runs) == 1 else f"{name} ({run.path.stem})"
 
 
+def _colour_of(runs: list[Run], fixtures: Iterable[str] = ()) -> dict[str, str]:
+    """A colour for each fixture, the same in every figure."""
+    pairs = [pair for run in runs for pair in run.pairs]
+    names = dict.fromkeys([*(n for p in pairs for n in [*p.clearance_m, *p.acted]), *fixtures])
+    return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
+
+
 def _style(index: int) -> Figure:
     return {"line": {"dash": ("solid", "dot")[index]}} if index else {}
 
 
 def timeline(runs: list[Run]) -> Figure:
-    """States of each pair over time, with what was told."""
+    """States of each pair over time; below, when its arm's limits and each fixture acted."""
     traces: list[Figure] = []
     shown: set[str] = set()
     rows: list[str] = []
+    colours = _colour_of(runs)
     for run in runs:
         for pair in run.pairs:
             row = _label(run, pair.name, runs)
@@ -104,10 +118,32 @@ def timeline(runs: list[Run]) -> Figure:
                     }
                 )
                 shown.add(state)
-    height = 130 + 46 * len(rows)
+            acted = {"limits of the arm": pair.limited, **pair.acted}
+            for who, ticks in acted.items():
+                if ticks.any():
+                    colour = colours.get(who, "#444")
+                    rows.append(_label(run, f"{who}, {pair.name}" if len(run.pairs) > 1 else who, runs))
+                    traces.append(_when(run.t_s, ticks, rows[-1], colour))
+    height = 130 + 38 * len(rows)
     figure = _figure(traces, "", height=height)
-    figure["layout"]["yaxis"] = {"type": "category", "automargin": True}
+    figure["layout"]["yaxis"] = {
+        "type": "category", "automargin": True, "categoryarray": rows[::-1], "categoryorder": "array",
+        "range": [-0.7, len(rows) - 0.3],
+    }  # fmt: skip
     return figure
+
+
+def _when(t: Array, acted: Flags, row: str, colour: str) -> Figure:
+    """A bar for each time that something acted; breaks too short to be seen are closed."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], acted, [False])).astype(int)))
+    starts, ends = t[edges[::2]], t[np.minimum(edges[1::2], t.size - 1)]
+    apart = np.concatenate(([True], starts[1:] - ends[:-1] > (t[-1] - t[0]) / _STRETCHES))
+    starts, ends = starts[apart], ends[np.roll(apart, -1)]
+    x = np.stack([starts, ends, np.full(starts.size, np.nan)], axis=1).ravel()
+    return {
+        "type": "scatter", "mode": "lines", "x": _values(x), "y": [row] * x.size, "showlegend": False,
+        "line": {"color": colour, "width": 12}, "hovertemplate": f"{row} acted<extra></extra>",
+    }  # fmt: skip
 
 
 def _stretches(pair: PairSeries) -> list[tuple[int, int, str, str]]:
@@ -127,11 +163,16 @@ def loop_timing(runs: list[Run]) -> Figure:
     for k, run in enumerate(runs):
         traces.append(_line(run.t_s, run.compute_us, _label(run, "compute", runs), COLOURS[0], **_style(k)))
         traces.append(_line(run.t_s, run.lateness_us, _label(run, "lateness", runs), COLOURS[1], **_style(k)))
-    return _logarithmic(_figure(traces, "us", shapes=[_level(1000.0, "period")]))
+    figure = _logarithmic(_figure(traces, "us", shapes=[_level(1000.0, "period")]))
+    most = max(float(np.nanmax([*run.compute_us, *run.lateness_us, 1000.0])) for run in runs)
+    # The sleep ends at the deadline to a fraction of a microsecond: nobody needs to see that spread.
+    figure["layout"]["yaxis"]["range"] = [0.0, float(np.log10(2.0 * most))]
+    return figure
 
 
-def _logarithmic(figure: Figure) -> Figure:
-    figure["layout"]["yaxis"]["type"] = "log"
+def _logarithmic(figure: Figure, every: int | str = 1) -> Figure:
+    """With a logarithmic axis, labelled at each decade, or at 1, 2, 5 where ``every`` is ``"D2"``."""
+    figure["layout"]["yaxis"] |= {"type": "log", "dtick": every}
     return figure
 
 
@@ -149,7 +190,7 @@ def latency(runs: list[Run]) -> Figure:
         _line(run.t_s, run.latency_us, _label(run, "hand to command", runs), COLOURS[k])
         for k, run in enumerate(runs)
     ]
-    return _logarithmic(_figure(traces, "us"))
+    return _logarithmic(_figure(traces, "us"), "D2")
 
 
 def tremor_spectra(runs: list[Run]) -> Figure | None:
@@ -185,13 +226,14 @@ def tremor_spectra(runs: list[Run]) -> Figure | None:
 def clearance(runs: list[Run]) -> Figure | None:
     """Smallest clearance to each fixture, beyond its margin."""
     traces = []
-    names: dict[str, int] = {}
+    colours = _colour_of(runs)
     for k, run in enumerate(runs):
         for pair in run.pairs:
             for name, values in pair.clearance_m.items():
-                colour = COLOURS[names.setdefault(name, len(names)) % len(COLOURS)]
                 text = name if len(run.pairs) == 1 else f"{name}, {pair.name}"
-                traces.append(_line(run.t_s, 1e3 * values, _label(run, text, runs), colour, **_style(k)))
+                traces.append(
+                    _line(run.t_s, 1e3 * values, _label(run, text, runs), colours[name], **_style(k))
+                )
     if not traces:
         return None
     return _figure(traces, "mm", shapes=[_level(0.0, "margin")])
@@ -228,7 +270,7 @@ def path(runs: list[Run], fixtures: list[Fixture]) -> tuple[Figure, list[str]]:
             rows = rows[np.linspace(0, rows.size - 1, min(rows.size, PATH_POINTS)).astype(int)]
             if rows.size == 0:
                 continue
-            colour = COLOURS[(k + 2 * n) % 7]
+            colour = PATHS[(k + 2 * n) % len(PATHS)]
             # A break where following was interrupted, so that no line is drawn that nobody went.
             gaps = np.flatnonzero(np.diff(rows) > max(50, 3 * pair.tip_m.shape[0] // PATH_POINTS)) + 1
             for what, p, style in (
@@ -256,13 +298,19 @@ def path(runs: list[Run], fixtures: list[Fixture]) -> tuple[Figure, list[str]]:
         low, high = every.min(axis=0), every.max(axis=0)
         radius = max(0.02, 0.75 * float((high - low).max()))
         now_s = float(runs[0].now_ns[0]) * 1e-9
-        for k, fixture in enumerate(fixtures):
+        colours = _colour_of(runs, (fixture.name for fixture in fixtures))
+        for fixture in fixtures:
             try:
-                traces += _drawn(fixture, 0.5 * (low + high), radius, now_s, COLOURS[(k + 3) % 7])
+                traces += _drawn(fixture, 0.5 * (low + high), radius, now_s, colours[fixture.name])
             except Exception as error:  # a picture that cannot be drawn must not cost the report
                 notes.append(f"{fixture.name} cannot be drawn: {error}")
-    axes = {f"{axis}axis": {"title": {"text": f"{axis} (mm)"}} for axis in "xyz"}
-    layout = {"scene": {"aspectmode": "data", **axes}, "height": 620}
+    axes: Figure = {f"{axis}axis": {"title": {"text": f"{axis} (mm)"}} for axis in "xyz"}
+    if tips:
+        half = max(SEEN_M, 0.6 * float((high - low).max()))
+        for axis, middle in zip(axes.values(), 0.5 * (low + high), strict=True):
+            axis["range"] = [1e3 * float(middle - half), 1e3 * float(middle + half)]
+    camera = {"eye": {"x": 1.2, "y": 1.2, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
+    layout = {"scene": {"aspectmode": "cube", "camera": camera, **axes}, "height": 620}
     return {"data": traces, "layout": layout}, notes
 
 

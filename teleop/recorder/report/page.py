@@ -8,6 +8,8 @@ from html import escape
 from typing import Any
 
 from fixtures.fixture import Fixture
+from kinematics.ik_result import LIMITERS
+from teleop.config.session import RATE_HZ
 from teleop.recorder.report import figures, tables
 from teleop.recorder.report.checks import Check
 from teleop.recorder.report.html import Page, table
@@ -40,7 +42,8 @@ def render(
     _verdicts(page, runs, summaries, checks)
     page.section(
         "What happened",
-        "State of each pair over time; hold the pointer over a bar to read why the arm was in it.",
+        "State of each pair over time, and below it when limits of the arm and fixtures acted; hold the "
+        "pointer over a bar to read why.",
         page.plot("timeline", figures.timeline(runs)),
         tables.reasons(runs, summaries),
         *(tables.events(run) for run in runs[:1]),
@@ -55,8 +58,8 @@ def render(
     drawn, undrawn = figures.path(runs, fixtures)
     page.section(
         "Path",
-        "Where the tip was asked to go and where it was sent, with the fixtures. Drag to "
-        "turn, scroll to zoom.",
+        "Where the tip was asked to go and where it was sent, with the fixtures as far as they reach here. "
+        "Drag to turn, scroll to zoom.",
         page.plot("path", drawn),
         *(f'<p class="note">{escape(note)}</p>' for note in [*notes, *undrawn]),
     )
@@ -140,8 +143,34 @@ def _head(page: Page, runs: list[Run], summaries: list[dict[str, Any]], checks: 
     page.html(f'<p class="verdict {"bad" if inside else "good"}">{text}</p>')
     if failed:
         page.html(f'<p class="verdict bad">{len(failed)} of {len(checks[0])} checks failed.</p>')
+    page.html(f"<p>{escape(_in_words(summary))}</p>")
     for note in run.notes:
         page.html(f'<p class="note">About the file: {escape(note)}.</p>')
+
+
+def _in_words(summary: dict[str, Any]) -> str:
+    """The run in a few sentences, for somebody who was not there."""
+    following = summary["states"].get("FOLLOWING", 0.0)
+    whole = sum(summary["states"].values())
+    said = [f"The arm followed the hand for {following:.1f} of {whole:.1f} s."]
+    for name, pair in summary["pairs"].items():
+        acted = [
+            f"{who} for {entry['ticks'] / RATE_HZ:.1f} s"
+            for who, entry in sorted(pair["ledger"].items(), key=lambda item: -item[1]["ticks"])
+            if who not in LIMITERS
+        ]
+        of = f" of {name}" if len(summary["pairs"]) > 1 else ""
+        said.append(
+            f"Fixtures that shaped the motion{of}: {', '.join(acted)}."
+            if acted
+            else f"No fixture had to act on the motion{of}."
+        )
+    if summary["skipped"]:
+        said.append(
+            f"The machine missed {summary['skipped']} deadlines of a millisecond; over those the arm "
+            "stays on a stop that was proven before."
+        )
+    return " ".join(said)
 
 
 def _card(label: str, value: str, kind: str = "") -> str:
@@ -163,8 +192,8 @@ def _verdicts(
             "bad" if least and least[1] < 0 else "",
         ),
         _card("of following", f"{s['states'].get('FOLLOWING', 0.0):.1f} s"),
-        _card("at limits (joint, speed, ...)", f"{limits:.1f} s"),
-        _card("ticks that overran", str(s["overruns"])),
+        _card("at limits of the arm", f"{limits:.1f} s"),
+        _card(f"of {s['ticks']} ticks overran", str(s["overruns"])),
         _card("deadlines skipped", str(s["skipped"]), "bad" if s["skipped"] else ""),
         _card("ticks missing in the file", str(s["missing"]), "bad" if s["missing"] else ""),
         _card("time of a tick, 99.9 %", f"{compute['p99_9']:.0f} us" if compute else "not known"),

@@ -55,6 +55,7 @@ class PairSeries:
         asked_m: tip motion asked for in a tick, (n,).
         sent_m: tip motion sent, (n,).
         limited: a limit of the arm itself acted (joint, speed, singularity, ...), (n,).
+        acted: by fixture that took motion away or moved the tip, the ticks in which it did, (n,).
         limiters: by name.
         hand_s: time of each new sample of the hand, (m,).
         hand_raw_m: the samples' positions, (m, 3).
@@ -75,6 +76,7 @@ class PairSeries:
     asked_m: Array
     sent_m: Array
     limited: Flags
+    acted: dict[str, Flags]
     limiters: dict[str, Limiter]
     hand_s: Array
     hand_raw_m: Array
@@ -130,6 +132,8 @@ class Run:
 
 
 _STAGES = ("sample", "step", "command", "tell")
+# That an error left over is made up for at a bounded speed is the way of tracking, no limit of the arm.
+_LIMITS = frozenset(LIMITERS) - {"catch_up"}
 
 
 def load_run(recording: Recording) -> Run:
@@ -214,7 +218,12 @@ def _pair(index: int, ticks: list[TickRecord]) -> PairSeries:
         force_n=_rows([p.force_n for p in told], 3),
         asked_m=np.array([p.asked_m for p in told]),
         sent_m=np.array([p.sent_m for p in told]),
-        limited=np.array([any(line.who in LIMITERS for line in p.ledger) for p in told], dtype=bool),
+        limited=np.array([any(line.who in _LIMITS for line in p.ledger) for p in told], dtype=bool),
+        acted={
+            who: np.array([any(line.who == who for line in p.ledger) for p in told], dtype=bool)
+            for who in limiters
+            if who not in LIMITERS
+        },
         limiters=limiters,
         hand_s=(stamps - stamps[0]) * 1e-9 if len(stamps) else np.zeros(0),
         hand_raw_m=_rows([h[1] for h in hand], 3),

@@ -10,16 +10,25 @@ from teleop.recorder.report.series import Run
 from teleop.safety.reasons import Reason
 
 _REASONS = {reason.code: reason for reason in Reason}
+_LIMITERS = {
+    "catch_up": "an error left over is made up for at a bounded speed",
+    "singularity": "near a pose in which the arm cannot move every way",
+    "joint_speed": "a joint was at its greatest speed",
+    "joint_acceleration": "a joint was at its greatest acceleration or jerk",
+    "joint_position": "a joint was at the end of its range",
+    "rows": "constraints together left no other way",
+    "hold": "the arm braked along the stop proven before",
+}
 
 
 def differences(summaries: list[dict[str, Any]]) -> list[list[str]]:
     """Figures of two runs beside each other that no check asked for."""
 
-    def of(key: str, which: str, factor: float, unit: str) -> list[str]:
+    def of(key: str, which: str, factor: float, unit: str, digits: int = 0) -> list[str]:
         cells = []
         for s in summaries:
             figures_ = s[key]
-            cells.append("-" if figures_ is None else f"{factor * figures_[which]:.3g}{unit}")
+            cells.append("-" if figures_ is None else f"{factor * figures_[which]:.{digits}f}{unit}")
         return cells
 
     rows = [
@@ -27,7 +36,7 @@ def differences(summaries: list[dict[str, Any]]) -> list[list[str]]:
         ["following", "", *(f"{s['states'].get('FOLLOWING', 0.0):.2f} s" for s in summaries)],
         ["time of a tick, median", "", *of("compute_us", "p50", 1.0, " us")],
         ["hand to command, median", "", *of("latency_us", "p50", 1.0, " us")],
-        ["arm behind its command, 99 %", "", *of("tracking_error_m", "p99", 1e3, " mm")],
+        ["arm behind its command, 99 %", "", *of("tracking_error_m", "p99", 1e3, " mm", 3)],
     ]
     names = dict.fromkeys(name for s in summaries for name in s["min_clearance_m"])
     for name in names:
@@ -86,6 +95,7 @@ def ledger(run: Run, summary: dict[str, Any], runs: list[Run]) -> str:
             what = ", ".join(f"{escape(w)} ({n})" for w, n in entry["what"].items())
             bodies = escape(", ".join(entry["bodies"]) or "-")
             label = escape(who.replace("_", " ")) + (f", {escape(pair)}" if len(summary["pairs"]) > 1 else "")
+            label += f'<div class="sub">{_LIMITERS[who]}</div>' if who in _LIMITERS else ""
             rows.append(
                 [label, f"{entry['ticks'] * 1e-3:.2f} s", what, bodies, f"{1e6 * entry['most_m']:.1f} um"]
             )
