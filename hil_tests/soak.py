@@ -23,6 +23,7 @@ import zmq
 from hil_tests.under_test import ROOT
 from teleop.conform.page import Section, page
 from teleop.conform.plot import Plot
+from teleop.supervisor.child import tethered
 
 _FLAT_KB = 2048
 """Memory that a process may gain between the first minute and the last; allocators settle, leaks do not."""
@@ -60,7 +61,7 @@ def session(folder: Path, realtime: bool) -> Iterator[subprocess.Popen[bytes]]:
     ]
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--set", f'runtime_dir="{folder}"'],
+            tethered([*command, "--set", f'runtime_dir="{folder}"']),
             stdout=log,
             stderr=log,
             cwd=ROOT,

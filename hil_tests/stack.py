@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from kinematics.arm import ArmModel
 from teleop.config import load_session
 from teleop.conform.punctual import punctual
 from teleop.controller.build import place_arm
+from teleop.supervisor.child import tethered
 
 FLOOR_M = -0.140
 """Height of the forbidden half space; the tool's lowest body stands about 10 mm above it after homing."""
@@ -79,12 +80,13 @@ class Stack:
 
     def __init__(
         self, folder: Path, *, profile: str = "psm_lnd_400006", arm: str = "PSM1", real: str | None = None,
-        tremor_filter: bool = True, impaired: bool = True,
+        tremor_filter: bool = True, impaired: Collection[str] = ("arm", "master"),
     ) -> None:  # fmt: skip
         self.folder, self.arm_name = folder, arm
         self.own_arm = real is None
         self.real = real or f"ipc://{folder}/{arm}"
-        far = f"ipc://{folder}/{arm}-far" if impaired else self.real
+        far = f"ipc://{folder}/{arm}-far" if "arm" in impaired else self.real
+        hand = "hand" if "master" in impaired else "hand-far"
         self.session = folder / "session.toml"
         self.session.write_text(
             SESSION.format(
@@ -110,27 +112,24 @@ class Stack:
         self.hand_silent = False
         self._ask_id, self._not_before_s = 0, 0.0
         self.clearance(np.array(self.model.home))  # compiled before anything is timed
-        self._poses = self._socket(
-            zmq.PUB, bind=f"ipc://{folder}/{'hand' if impaired else 'hand-far'}.measured_cp"
-        )
-        self._forces = self._socket(
-            zmq.SUB, bind=f"ipc://{folder}/{'hand' if impaired else 'hand-far'}.servo_cf"
-        )
+        self._poses = self._socket(zmq.PUB, bind=f"ipc://{folder}/{hand}.measured_cp")
+        self._forces = self._socket(zmq.SUB, bind=f"ipc://{folder}/{hand}.servo_cf")
         self._telemetry = self._socket(zmq.SUB, connect=f"ipc://{folder}/controller.telemetry")
         self._states = self._socket(zmq.SUB, connect=f"{self._arm_address('measured_js')}")
         self._requests = self._socket(zmq.DEALER, connect=f"ipc://{folder}/controller.request")
         if self.own_arm:
             self.start("arm")
         self.start("controller")
-        if impaired:
+        if "arm" in impaired:
             self._start_proxy("arm", self.real, far)
+        if "master" in impaired:
             self._start_proxy("master", f"ipc://{folder}/hand", f"ipc://{folder}/hand-far")
 
     # -- processes -------------------------------------------------------------------------------------
 
     def _spawn(self, name: str, *words: str) -> None:
         self.processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "teleop", *words], stdout=self.log, stderr=self.log, cwd=ROOT
+            tethered([sys.executable, "-m", "teleop", *words]), stdout=self.log, stderr=self.log, cwd=ROOT
         )
 
     def start(self, kind: str) -> None:

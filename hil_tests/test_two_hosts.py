@@ -17,6 +17,7 @@ from hil_tests.conftest import Rig, Story
 from hil_tests.two_hosts import AHEAD_S, FIRST, SECOND, Cable, refusal, two_hosts
 from hil_tests.under_test import ROOT
 from teleop.cli.keys import make_session_keys
+from teleop.supervisor.child import tethered
 from teleop.wire.keys import SECRET
 
 SESSION = f"""
@@ -80,7 +81,7 @@ class Hosts:
     def _start(self, words: list[str], out: Any = None) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                words, stdout=out or log, stderr=log, cwd=ROOT, stdin=subprocess.DEVNULL
+                tethered(words), stdout=out or log, stderr=log, cwd=ROOT, stdin=subprocess.DEVNULL
             )
         self.processes.append(process)
         return process

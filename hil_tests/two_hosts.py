@@ -61,7 +61,7 @@ class Cable:
 
     def on_second(self, words: list[str]) -> list[str]:
         """A command line that runs on the second host, by its own clock."""
-        clock = ["unshare", "--time", "--monotonic", str(AHEAD_S)]
+        clock = ["unshare", "--time", "--monotonic", str(AHEAD_S), "--kill-child"]
         return ["ip", "netns", "exec", self.hosts[1], *clock, *words]
 
     def remove(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from teleop.conform import Bench, Bounds
 from teleop.conform.probe import Probe
+from teleop.supervisor.child import tethered
 from teleop.wire.sockets import open_context
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +29,11 @@ class DriverProcess:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, stdin=subprocess.DEVNULL
+                tethered(self._command),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
             )
 
     def stop(self) -> None:
