@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from teleop.recorder.read import read_recording
+from teleop.recorder.replay.command import run as run_replay
 from teleop.recorder.replay.exact import replay
 from teleop.recorder.replay.what_if import what_if
 
@@ -72,13 +73,17 @@ def _next(x: float) -> float:
 def test_a_change_of_scale_is_found_where_the_motion_begins(played: Theatre, tmp_path: Path) -> None:
     recording = read_recording(played.save(tmp_path / "w.mcap"))
     same = what_if(recording, None, ("pairs[0].mapping.scale=1.0",))
-    assert same.parted_s[1e-3] is None
+    assert same.parted[1e-3] is None
+    assert same.changed == []
     assert same.now.states_s == same.then.states_s
     other = what_if(recording, None, ("pairs[0].mapping.scale=0.5",))
-    first = other.parted_s[1e-6]
+    first = other.parted[1e-6]
     assert first is not None
-    assert 0.19 < first < 0.5
-    assert other.largest_m[0] > 1e-3
+    assert 0.19 < first.at_s < 0.5
+    assert first.now.p_command_m == pytest.approx(first.then.p_command_m, abs=1e-5)
+    assert other.largest is not None
+    assert other.largest.away_m > 1e-3
+    assert other.changed == [("pairs[pair0].mapping.scale", 1.0, 0.5)]
     json.dumps(other.as_json(), allow_nan=False)
 
 
@@ -87,6 +92,20 @@ def test_another_fixture_bounds_the_same_hand(played: Theatre, tmp_path: Path) -
     result = what_if(recording, None, ("fixture[0].geometry.point_m=[0.0, 0.0, -0.1262]",))
     assert result.now.violations == 0
     assert 0.0 <= result.now.clearance_m["floor"] < result.then.clearance_m["floor"]
+
+
+def test_what_is_printed_says_what_was_set_where_they_part_and_who_acted(
+    played: Theatre, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = played.save(tmp_path / "s.mcap")
+    moved = ("fixture[0].geometry.point_m=[0.0, 0.0, -0.1262]",)
+    assert run_replay(path, config=None, overrides=moved, tolerance=0.0, json_file=None) == 0
+    said = capsys.readouterr().out
+    assert "fixture[floor].geometry.point_m" in said
+    where, whole = said.index("Where the commands part"), said.index("Over the whole run")
+    assert "tips more than 0.001 mm apart: from " in said[where:whole]
+    assert "clearance to floor" in said[where:whole]
+    assert "who acted" in said[where:whole]
 
 
 def test_ticks_after_a_gap_are_not_compared_and_that_is_said(played: Theatre, tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from teleop.recorder.read import read_recording
 from teleop.recorder.replay.exact import ReplayResult, replay
-from teleop.recorder.replay.what_if import WhatIf, what_if
+from teleop.recorder.replay.side_by_side import print_what_if
+from teleop.recorder.replay.what_if import what_if
 
 
 def run(
@@ -32,20 +32,21 @@ def run(
         TrocarError: the recording or the configuration cannot be used.
     """
     recording = read_recording(path)
-    console = Console(highlight=False, soft_wrap=True)
-    result: ReplayResult | WhatIf
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     if config is None and not overrides:
-        result = replay(recording)
-        _print_exact(console, path, result)
-        complete = result.compared == result.ticks > 0
-        within = tolerance > 0.0 and result.largest_command_difference <= tolerance
-        status = 0 if result.identical or (complete and within) else 1
+        exact = replay(recording)
+        _print_exact(console, path, exact)
+        complete = exact.compared == exact.ticks > 0
+        within = tolerance > 0.0 and exact.largest_command_difference <= tolerance
+        status = 0 if exact.identical or (complete and within) else 1
+        told = exact.as_json()
     else:
-        result = what_if(recording, config, overrides)
-        _print_what_if(console, path, result)
-        status = 1 if result.now.violations else 0
+        other = what_if(recording, config, overrides)
+        print_what_if(console, path, other)
+        status = 1 if other.now.violations else 0
+        told = other.as_json()
     if json_file is not None:
-        json_file.write_text(json.dumps({"file": str(path), **result.as_json()}, indent=2) + "\n", "utf-8")
+        json_file.write_text(json.dumps({"file": str(path), **told}, indent=2) + "\n", "utf-8")
     return status
 
 
@@ -62,32 +63,3 @@ def _print_exact(console: Console, path: Path, result: ReplayResult) -> None:
         )
     for note in result.notes:
         console.print(f"note: {note}")
-
-
-def _print_what_if(console: Console, path: Path, result: WhatIf) -> None:
-    console.print(f"{path}: {result.ticks} ticks under the new configuration")
-    table = Table("", "then", "now", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    then, now = result.then, result.now
-    for name in dict.fromkeys([*then.clearance_m, *now.clearance_m]):
-        table.add_row(
-            f"smallest clearance to {name}", *(_mm(acts.clearance_m.get(name)) for acts in (then, now))
-        )
-    for who in dict.fromkeys([*then.ticks, *now.ticks]):
-        table.add_row(f"{who} acted", *(f"{acts.ticks[who]} ticks" for acts in (then, now)))
-        table.add_row("  at most, in a tick", *(_mm(acts.most_m.get(who)) for acts in (then, now)))
-    for state in dict.fromkeys([*then.states_s, *now.states_s]):
-        table.add_row(state, *(f"{acts.states_s[state]:.2f} s" for acts in (then, now)))
-    table.add_row("violations", str(then.violations), str(now.violations))
-    console.print(table)
-    for distance, at in result.parted_s.items():
-        when = "never" if at is None else f"from {at:.3f} s on"
-        console.print(f"tips more than {1e3 * distance:g} mm apart: {when}")
-    console.print(f"largest distance {1e3 * result.largest_m[0]:.3f} mm at {result.largest_m[1]:.3f} s")
-    for note in result.notes:
-        console.print(f"note: {note}")
-
-
-def _mm(metres: float | None) -> str:
-    return "-" if metres is None else f"{1e3 * metres:.3f} mm"

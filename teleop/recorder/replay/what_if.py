@@ -9,9 +9,11 @@ predicted.
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,56 @@ class Acts:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Both runs in one tick.
+
+    Attributes:
+        at_s: time since the first tick.
+        tick: its number in the recording.
+        pair: whose tips are compared.
+        away_m: distance between the two commanded tips.
+        then: the pair as recorded.
+        now: the pair under the new configuration.
+    """
+
+    at_s: float
+    tick: int
+    pair: str
+    away_m: float
+    then: PairTelemetry
+    now: PairTelemetry
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "at_s": self.at_s,
+            "tick": self.tick,
+            "pair": self.pair,
+            "away_m": self.away_m,
+            "then": _side(self.then),
+            "now": _side(self.now),
+        }
+
+
+def _side(pair: PairTelemetry) -> dict[str, Any]:
+    return {
+        "teleop_state": pair.teleop_state,
+        "p_desired_m": pair.p_desired_m,
+        "p_command_m": pair.p_command_m,
+        "clearance_m": pair.clearance_m,
+        "acted": acted(pair),
+    }
+
+
+def acted(pair: PairTelemetry) -> dict[str, float]:
+    """Who acted in a tick, and how much tip motion each changed at most, m."""
+    found: dict[str, float] = {}
+    for line in pair.ledger:
+        found[line.who] = max(line.by_m, found.get(line.who, 0.0))
+    return found
+
+
 @dataclass(slots=True)
 class WhatIf:
     """The two runs side by side.
@@ -89,16 +141,18 @@ class WhatIf:
         then: as recorded.
         now: under the new configuration.
         ticks: ticks compared.
-        parted_s: first time at which the commanded tips were so far apart, by distance in m; else ``None``.
-        largest_m: the largest distance between the two tips, and when.
+        parted: first moment at which the commanded tips were so far apart, by distance in m; else ``None``.
+        largest: the moment at which they were the farthest apart; ``None`` where nothing could be compared.
+        changed: settings that differ: key, value then, value now; ``None`` where a side has no such key.
         notes: damage, gaps, the model of the arm.
     """
 
     then: Acts = field(default_factory=Acts)
     now: Acts = field(default_factory=Acts)
     ticks: int = 0
-    parted_s: dict[float, float | None] = field(default_factory=lambda: dict.fromkeys(PARTED_M))
-    largest_m: tuple[float, float] = (0.0, 0.0)
+    parted: dict[float, Moment | None] = field(default_factory=lambda: dict.fromkeys(PARTED_M))
+    largest: Moment | None = None
+    changed: list[tuple[str, Any, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -107,9 +161,9 @@ class WhatIf:
             "then": self.then.as_json(),
             "now": self.now.as_json(),
             "ticks": self.ticks,
-            "parted_s": {f"{distance:g}": at for distance, at in self.parted_s.items()},
-            "largest_difference_m": self.largest_m[0],
-            "largest_difference_at_s": self.largest_m[1],
+            "parted": {f"{distance:g}": at and at.as_json() for distance, at in self.parted.items()},
+            "largest": self.largest and self.largest.as_json(),
+            "changed": [{"key": key, "then": then, "now": now} for key, then, now in self.changed],
             "notes": self.notes,
         }
 
@@ -138,6 +192,7 @@ def what_if(recording: Recording, config: Path | None, overrides: tuple[str, ...
         controller = build_controller(session, ticks[0].session)
         moved = Relocation(recording, Path(folder))
         result.notes += moved.notes
+        result.changed = _changed(_core(recording.session.get("effective", {})), _core(session.effective()))
         if config is not None:
             unpack_files(recording.attachments, Path(folder))
         _run(controller, [moved.asked(tick) for tick in ticks], order, result)
@@ -206,13 +261,54 @@ def _run(controller: Controller, ticks: list[TickRecord], order: list[int], resu
             if record.telemetry is not None:
                 then = record.telemetry.pairs[order[k]]
                 result.then.add(then, record.dt_s)
-                _part(result, elapsed_s, then, now)
+                _part(result, elapsed_s, record.tick, then, now)
 
 
-def _part(result: WhatIf, at_s: float, then: PairTelemetry, now: PairTelemetry) -> None:
+def _part(result: WhatIf, elapsed_s: float, tick: int, then: PairTelemetry, now: PairTelemetry) -> None:
     away = float(np.linalg.norm(np.subtract(then.p_command_m, now.p_command_m)))
-    for distance, first in result.parted_s.items():
-        if first is None and away > distance:
-            result.parted_s[distance] = round(at_s - 1.0 / RATE_HZ, 6)
-    if away > result.largest_m[0]:
-        result.largest_m = (away, round(at_s - 1.0 / RATE_HZ, 6))
+    new = [distance for distance, first in result.parted.items() if first is None and away > distance]
+    farther = result.largest is None or away > result.largest.away_m
+    if new or farther:
+        at = Moment(round(elapsed_s - 1.0 / RATE_HZ, 6), tick, then.pair, away, then, now)
+        result.parted |= dict.fromkeys(new, at)
+        if farther:
+            result.largest = at
+
+
+def _changed(then: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """The leaves in which two trees of settings differ. Of recordings, what came from JSON."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return [
+            change
+            for name in dict.fromkeys([*then, *now])
+            for change in _changed(then.get(name), now.get(name), f"{key}.{name}" if key else str(name))
+        ]
+    if isinstance(then, list | tuple) and isinstance(now, list | tuple) and _are_tables(then, now):
+        a, b = _by_name(then), _by_name(now)
+        return [
+            change for k in dict.fromkeys([*a, *b]) for change in _changed(a.get(k), b.get(k), f"{key}[{k}]")
+        ]
+    return [] if _plain(then) == _plain(now) else [(key, _plain(then), _plain(now))]
+
+
+def _core(effective: dict[str, Any]) -> dict[str, Any]:
+    """Without what names hands, which are the recorded ones, and files, whose content is compared."""
+    table = {key: value for key, value in effective.items() if key != "fixtures"}
+    table["pairs"] = [{k: v for k, v in pair.items() if k != "master"} for pair in effective.get("pairs", ())]
+    return table
+
+
+def _by_name(items: Sequence[Any]) -> dict[Any, Any]:
+    """Tables by their name; by their place where they have none."""
+    names = [item.get("name", k) if isinstance(item, dict) else k for k, item in enumerate(items)]
+    unique = len(set(names)) == len(names)
+    return dict(zip(names if unique else range(len(items)), items, strict=True))
+
+
+def _are_tables(*lists: Any) -> bool:
+    return any(isinstance(item, dict) for items in lists for item in items)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(value, default=str))
