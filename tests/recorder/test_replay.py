@@ -98,7 +98,7 @@ def test_what_is_printed_says_what_was_set_where_they_part_and_who_acted(
     played: Theatre, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = played.save(tmp_path / "s.mcap")
-    moved = ("fixture[0].geometry.point_m=[0.0, 0.0, -0.1262]",)
+    moved = ("fixture[0].geometry.point_m=[0.0, 0.0, -0.1262]", "pairs[0].mapping.scale=0.5")
     assert run_replay(path, config=None, overrides=moved, tolerance=0.0, json_file=None) == 0
     said = capsys.readouterr().out
     assert "fixture[floor].geometry.point_m" in said
