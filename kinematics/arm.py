@@ -254,6 +254,17 @@ class ArmModel:
         kernels.sphere_centers(*self._path_arguments, out)
         return out
 
+    def look_ahead(self, q: Array, out: Array, jacobians: Array) -> None:
+        """As :meth:`sphere_centers`, with the Jacobians of the centres, ``(m, 3, n)``.
+
+        Raises:
+            ShapeError: q or an output has the wrong shape.
+        """
+        self._copy(q, self._path_q)
+        _check_out(out, self._state.centers.shape)
+        _check_out(jacobians, self._state.center_jacobians.shape)
+        kernels.spheres_ahead(*self._path_arguments, out, jacobians)
+
     def travel(self, state: ArmState, dq: Array, out: Array) -> Array:
         """Bound [m] on the motion of each sphere on the straight joint path from ``q`` to ``q + dq``.
 
@@ -321,8 +332,9 @@ class ArmModel:
     def warm_up(self) -> None:
         """Compile, or load from the cache, every kernel that a tick calls. The constructor has done it."""
         state = self.at(self.home)
-        self.sphere_centers(self.home, np.empty((self.bodies.count, 3)))
         m = self.bodies.count
+        self.sphere_centers(self.home, np.empty((m, 3)))
+        self.look_ahead(self.home, np.empty((m, 3)), np.empty((m, 3, self.n)))
         self.travel(state, np.zeros(self.n), np.empty(m))
         self.along(self.home.copy(), np.zeros(self.n), np.zeros(1), np.empty((1, m, 3)), np.empty(m))
 

@@ -110,6 +110,24 @@ def sphere_centers(
 
 
 @kernel
+def spheres_ahead(
+    q: Array,
+    placements: Array,
+    prismatic: BoolArray,
+    frames: Array,
+    link: IntArray,
+    local: Array,
+    out: Array,
+    jacobians: Array,
+) -> None:
+    """As :func:`sphere_centers`, with the Jacobians ``(m, 3, n)`` of the centres."""
+    link_frames(q, placements, prismatic, frames)
+    for i in range(link.shape[0]):
+        point_in_world(frames, link[i], local[i], out[i])
+        point_jacobian(frames, prismatic, link[i], out[i], jacobians[i])
+
+
+@kernel
 def evaluate(
     q: Array,
     placements: Array,

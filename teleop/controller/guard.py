@@ -50,6 +50,7 @@ class Guard:
             centers=state.centers,
             jacobians=state.center_jacobians,
             ahead=state.centers.copy(),
+            jacobians_ahead=state.center_jacobians.copy(),
             T_world_tip=state.T_world_tip,
             tip_jacobian=state.jacobian,
             shaft=Shaft(state.shaft_point, state.shaft_axis, state.shaft_jacobian),
@@ -63,8 +64,9 @@ class Guard:
 
     def rows(self, q: Array, v: Array, stop_s: float) -> SceneRows:
         """Rows ``A dq >= b`` for the tick after a command ``(q, v, stop_s)``; the model must be at ``q``."""
-        self._arm.sphere_centers(q + v * (self._period_s + 0.5 * stop_s), self.view.ahead)
-        return self.scene.rows(self.view, v, stop_s, self._period_s)
+        view = self.view
+        self._arm.look_ahead(q + v * (self._period_s + 0.5 * stop_s), view.ahead, view.jacobians_ahead)
+        return self.scene.rows(view, v, stop_s, self._period_s)
 
     def certify(self, q: Array, v: Array, stop_s: float) -> Certificate:
         """Whether a step at ``v`` from ``q`` and the stop after it are clear; the model must be at ``q``."""
