@@ -86,7 +86,7 @@ class Editor:
             for path in _paths(fixture.model_dump(mode="json"))
         }
         self.mesh_dir = mesh_dir
-        self.specs: dict[str, AnyFixture] = {f.name: self._anchored(f, d) for f, d in session.fixtures}
+        self.specs: dict[str, AnyFixture] = {f.name: anchored(f, d) for f, d in session.fixtures}
         self._undo: list[Step] = []
         self._redo: list[Step] = []
         self._lock = asyncio.Lock()
@@ -100,13 +100,6 @@ class Editor:
         """Names of all fixtures."""
         return frozenset(self.specs)
 
-    @staticmethod
-    def _anchored(fixture: AnyFixture, folder: Path) -> AnyFixture:
-        """The same with its files' paths made absolute."""
-        table = fixture.model_dump(mode="json")
-        _anchor(table, folder.resolve())
-        return checked(table)
-
     async def sync(self) -> None:
         """Take over what the controller has now; forget the history where that differs.
 
@@ -117,7 +110,7 @@ class Editor:
         specs: dict[str, AnyFixture] = {}
         for table in config.get("fixture", []):
             fixture = checked(table)
-            specs[fixture.name] = self._anchored(fixture, self._folders.get(fixture.name, Path.cwd()))
+            specs[fixture.name] = anchored(fixture, self._folders.get(fixture.name, Path.cwd()))
         async with self._lock:
             if specs != self.specs:
                 self._undo.clear()
@@ -234,13 +227,25 @@ class Editor:
 
     def moving(self, now_s: float) -> dict[str, Pose]:
         """Poses at ``now_s`` of the controller's clock of the fixtures that move by themselves."""
-        out = {}
-        for name, fixture in self.specs.items():
-            if fixture.motion.type == "periodic":
-                T = np.eye(4)
-                fixture.motion.build(fixture.pose.T, 0.0).pose(now_s, T[:3, :3], T[:3, 3])
-                out[name] = pose(T)
-        return out
+        return moving(self.specs, now_s)
+
+
+def anchored(fixture: AnyFixture, folder: Path) -> AnyFixture:
+    """The same with its files' paths made absolute."""
+    table = fixture.model_dump(mode="json")
+    _anchor(table, folder.resolve())
+    return checked(table)
+
+
+def moving(specs: dict[str, AnyFixture], now_s: float) -> dict[str, Pose]:
+    """Poses at ``now_s`` of the controller's clock of the fixtures that move by themselves."""
+    out = {}
+    for name, fixture in specs.items():
+        if fixture.motion.type == "periodic":
+            T = np.eye(4)
+            fixture.motion.build(fixture.pose.T, 0.0).pose(now_s, T[:3, :3], T[:3, 3])
+            out[name] = pose(T)
+    return out
 
 
 def _dump(fixture: AnyFixture) -> dict[str, Any]:

@@ -22,8 +22,9 @@ from teleop.console.client import Client, RefusedError
 from teleop.console.driver import Grip, Helm
 from teleop.console.editor import Editor
 from teleop.console.picture import ArmPicture, Painter, Watcher
-from teleop.console.plots import BUCKET_S, Buckets, Tremor
+from teleop.console.plots import BUCKET_S, Buckets, Tremor, channels, row
 from teleop.console.recordings import RecordingRefusedError, Recordings
+from teleop.console.replays import Replays
 from teleop.console.save import session_toml
 from teleop.console.shapes import Gallery
 from teleop.console.templates import TEMPLATES
@@ -88,11 +89,12 @@ class Hub:
         self._painter = Painter(pictures, self._watcher)
         gallery = Gallery(self._models[0].forward(self._models[0].home)[:3, 3])
         self.editor = Editor(self.client, session, mesh_dir, gallery)
+        self.replays = Replays(recordings.folder if recordings else None, gallery)
         self.helm = Helm(len(pairs))
         self.viewers: dict[int, Viewer] = {}
         self._next_viewer = 1
         self._seq = 0
-        self._channels = [c for i in range(len(pairs)) for c in _channels(i)]
+        self._channels = [c for i in range(len(pairs)) for c in channels(i)]
         self._buckets = Buckets(len(self._channels))
         self._quat_wm = []
         self._tremor = []
@@ -129,17 +131,19 @@ class Hub:
                 self.session.spec.pairs, self._painter.arms, self.session.sources, strict=True
             )
         ]
+        player = self.replays.of(viewer)
         return m.Hello(
             version=version("trocar"),
-            session=self.session.spec.name,
+            session=player.session if player else self.session.spec.name,
             viewer=viewer.number,
             key=viewer.key,
-            pairs=infos,
+            pairs=player.pairs if player else infos,
             channels=self._channels,
             bucket_s=BUCKET_S,
             templates=TEMPLATES,
             max_upload_bytes=MAX_UPLOAD_BYTES,
             recorder=self.recordings is not None,
+            replay=player.name if player else "",
         )
 
     def join(self, send: Any) -> Viewer:
@@ -156,6 +160,7 @@ class Hub:
     def part(self, viewer: Viewer) -> None:
         """A browser left; if it drove, its deadman is released now."""
         self.viewers.pop(viewer.number, None)
+        self.replays.close(viewer)
         if self.helm.leave(viewer.number, time.monotonic_ns(), surgeon=False):
             self._steer_all()
             self.tell("warning", "The driver's page closed: the arm holds. Take the arm to go on.")
@@ -175,6 +180,9 @@ class Hub:
                 viewer.acknowledge(message.seq)
             case m.Hand():
                 self._hand(viewer, message)
+            case m.Play():
+                if (player := self.replays.of(viewer)) is not None:
+                    player.play(playing=message.playing, speed=message.speed, t_s=message.t_s)
             case m.Stop():
                 missed = self.client.estop("console", f"viewer {viewer.number} pressed the emergency stop")
                 error = f"could not be reached: {', '.join(missed)}" if missed else ""
@@ -191,6 +199,12 @@ class Hub:
 
     async def _do(self, viewer: Viewer, message: Any) -> Any:
         now_ns = time.monotonic_ns()
+        if isinstance(message, m.Recordings):
+            return self.replays.listed()
+        if isinstance(message, m.Replay):
+            return await self._replay(viewer, message.name)
+        if self.replays.of(viewer) is not None:
+            raise RefusedError("This page shows a recording. Go back to the live session first.")
         if isinstance(message, m.Take):
             refusal = self.helm.take(viewer.number, now_ns)
             if refusal:
@@ -220,6 +234,22 @@ class Hub:
             case m.Record():
                 return await self._record(message.on)
         return None
+
+    async def _replay(self, viewer: Viewer, name: str) -> None:
+        """Let a browser watch a recording, or the live session again."""
+        if self.helm.driver == viewer.number:
+            raise RefusedError("You drive. Give the arm back first, then watch a recording.")
+        if name:
+            await self.replays.open(viewer, name)
+            if viewer.number not in self.viewers:
+                self.replays.close(viewer)  # it left meanwhile
+                return
+        elif not self.replays.close(viewer):
+            return
+        viewer.forget()
+        viewer.post(self.hello(viewer))
+        if not name:
+            viewer.set_scene(self.editor.scene)
 
     async def _record(self, on: bool) -> str | None:
         """Start or stop; the path of what was recorded."""
@@ -303,6 +333,8 @@ class Hub:
         if plots_due:
             self._plots_s = now_s
         for viewer in self.viewers.values():
+            if self.replays.show(viewer, self._seq, now_s):
+                continue
             if changed:
                 viewer.set_scene(self.editor.scene)
             viewer.show(self._seq, text)
@@ -321,7 +353,8 @@ class Hub:
             spectrum = tremor.spectrum()
             if spectrum is not None:
                 for viewer in self.viewers.values():
-                    viewer.post(m.Spectrum(index, *spectrum))
+                    if self.replays.of(viewer) is None:
+                        viewer.post(m.Spectrum(index, *spectrum))
 
     def _drain(self, now_s: float) -> None:
         for index, hand in enumerate(self.client.hands):
@@ -343,27 +376,7 @@ class Hub:
     def _plot(self, message: Telemetry) -> None:
         period_us = (message.stamp_ns - self._last_stamp) * 1e-3
         self._last_stamp = message.stamp_ns
-        values: list[float] = []
-        for index, pair in enumerate(message.pairs[: len(self._models)]):
-            arm = self._models[index]
-            known = len(pair.q_measured) == arm.n
-            measured = arm.at(np.asarray(pair.q_measured)).T_world_tip[:3, 3] if known else np.full(3, np.nan)
-            following = pair.teleop_state == "FOLLOWING"
-            raw = self._tremor[index].add(self._hands[index], pair.p_desired_m, pair.scale, following)
-            nearest = min(pair.clearance_m.values(), default=np.nan)
-            force = getattr(pair, "force_n", None)
-            values += [
-                *(1e3 * c for c in pair.p_command_m),
-                *(1e3 * measured),
-                *(1e3 * raw),
-                *((1e3 * c for c in pair.p_desired_m) if following else (np.nan,) * 3),
-                1e3 * nearest,
-                float(np.linalg.norm(force)) if force else np.nan,
-                period_us if 0.0 < period_us < 1e6 else np.nan,
-                message.compute_us,
-                pair.input_age_us if pair.input_age_us >= 0.0 else np.nan,
-                pair.round_trip_us if pair.round_trip_us >= 0.0 else np.nan,
-            ]
+        values = row(message, self._models, self._tremor, self._hands, period_us)
         if len(values) == len(self._channels):
             self._buckets.add(message.stamp_ns, values)
 
@@ -380,18 +393,3 @@ class Hub:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             print(f"console: {''.join(traceback.format_exception(error))}", file=sys.stderr, flush=True)
-
-
-def _channels(pair: int) -> list[m.Channel]:
-    """The lines of the plots, in the order of ``Hub._plot``."""
-    axes = [("Tip", f"{what} {axis}", "mm") for what in ("commanded", "actual") for axis in "xyz"]
-    axes += [("Hand at the tip", f"{what} {axis}", "mm") for what in ("raw", "filtered") for axis in "xyz"]
-    rest = [
-        ("Clearance", "nearest fixture", "mm"),
-        ("Force", "force", "N"),
-        ("Loop", "period", "µs"),
-        ("Loop", "compute", "µs"),
-        ("Latency", "hand's sample", "µs"),
-        ("Latency", "round trip", "µs"),
-    ]
-    return [m.Channel(pair, *channel) for channel in (*axes, *rest)]

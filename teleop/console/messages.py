@@ -61,7 +61,8 @@ class Channel(msgspec.Struct):
 class Hello(msgspec.Struct, tag="hello", tag_field="type"):
     """First message to a browser. ``templates``: a new fixture of each kind, to add from a menu.
 
-    ``key`` goes with uploads.
+    ``key`` goes with uploads. ``replay``: the recording that this browser watches; empty for
+    the live session.
     """
 
     version: str
@@ -74,6 +75,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="type"):
     templates: list[dict[str, Any]]
     max_upload_bytes: int
     recorder: bool
+    replay: str = ""
 
 
 class PairState(msgspec.Struct):
@@ -127,6 +129,25 @@ class State(msgspec.Struct, tag="state", tag_field="type"):
     person: bool
     viewers: int
     recording: RecordingState | None = None
+    replay: ReplayState | None = None
+
+
+class ReplayState(msgspec.Struct):
+    """Where a recording is that the browser watches. ``t_s`` counts from its first tick."""
+
+    name: str
+    t_s: float
+    duration_s: float
+    playing: bool
+    speed: float
+
+
+class RecordingInfo(msgspec.Struct):
+    """A recording that can be watched. ``unix_s``: when it was written last."""
+
+    name: str
+    bytes: int
+    unix_s: float
 
 
 class RecordingState(msgspec.Struct):
@@ -271,4 +292,27 @@ class Record(msgspec.Struct, tag="record", tag_field="type"):
     on: bool
 
 
-FromBrowser = Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | Record
+class Recordings(msgspec.Struct, tag="recordings", tag_field="type"):
+    """Which recordings are there? The answer is a list of ``RecordingInfo``, newest first."""
+
+    id: int
+
+
+class Replay(msgspec.Struct, tag="replay", tag_field="type"):
+    """Watch the recording ``name`` instead of the live session; empty: the live session again."""
+
+    id: int
+    name: Annotated[str, Meta(max_length=255)]
+
+
+class Play(msgspec.Struct, tag="play", tag_field="type"):
+    """Play or pause the recording from ``t_s`` on; below zero: from where it is."""
+
+    playing: bool
+    speed: Annotated[float, Meta(ge=0.05, le=4.0)]
+    t_s: Annotated[float, Meta(ge=-1.0, le=1e7)]
+
+
+FromBrowser = (
+    Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | Record | Recordings | Replay | Play
+)

@@ -7,7 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from kinematics.arm import ArmModel
 from teleop.config.session import RATE_HZ
+from teleop.console.messages import Channel
+from teleop.wire.messages import Telemetry
 
 Array = npt.NDArray[np.float64]
 
@@ -118,3 +121,50 @@ class Tremor:
             amplitude = np.linalg.norm(spectrum, axis=1)[: int(up_to_hz / step) + 1]
             out.append([round(float(a) * 1e6, 3) for a in amplitude])
         return step, out[0], out[1]
+
+
+def channels(pair: int) -> list[Channel]:
+    """The lines of the plots, in the order of :func:`row`."""
+    axes = [("Tip", f"{what} {axis}", "mm") for what in ("commanded", "actual") for axis in "xyz"]
+    axes += [("Hand at the tip", f"{what} {axis}", "mm") for what in ("raw", "filtered") for axis in "xyz"]
+    rest = [
+        ("Clearance", "nearest fixture", "mm"),
+        ("Force", "force", "N"),
+        ("Loop", "period", "µs"),
+        ("Loop", "compute", "µs"),
+        ("Latency", "hand's sample", "µs"),
+        ("Latency", "round trip", "µs"),
+    ]
+    return [Channel(pair, *channel) for channel in (*axes, *rest)]
+
+
+def row(
+    message: Telemetry,
+    models: list[ArmModel],
+    tremor: list[Tremor],
+    hands: list[list[float] | None],
+    period_us: float,
+) -> list[float]:
+    """What the lines of all pairs show for one tick, in the order of :func:`channels`; NaN is a gap."""
+    values: list[float] = []
+    for index, pair in enumerate(message.pairs[: len(models)]):
+        arm = models[index]
+        known = len(pair.q_measured) == arm.n
+        measured = arm.at(np.asarray(pair.q_measured)).T_world_tip[:3, 3] if known else np.full(3, np.nan)
+        following = pair.teleop_state == "FOLLOWING"
+        raw = tremor[index].add(hands[index], pair.p_desired_m, pair.scale, following)
+        nearest = min(pair.clearance_m.values(), default=np.nan)
+        force = getattr(pair, "force_n", None)
+        values += [
+            *(1e3 * c for c in pair.p_command_m),
+            *(1e3 * measured),
+            *(1e3 * raw),
+            *((1e3 * c for c in pair.p_desired_m) if following else (np.nan,) * 3),
+            1e3 * nearest,
+            float(np.linalg.norm(force)) if force else np.nan,
+            period_us if 0.0 < period_us < 1e6 else np.nan,
+            message.compute_us,
+            pair.input_age_us if pair.input_age_us >= 0.0 else np.nan,
+            pair.round_trip_us if pair.round_trip_us >= 0.0 else np.nan,
+        ]
+    return values

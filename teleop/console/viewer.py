@@ -61,6 +61,11 @@ class Viewer:
         self._state = (seq, state)
         self._wake.set()
 
+    def forget(self) -> None:
+        """Drop what it has not got yet: it is about to see another session."""
+        self._state = self._scene = self._plots = None
+        self.next_bucket = 0
+
     def set_scene(self, scene: Scene) -> None:
         """Replace the scene it will get next."""
         self._scene = scene

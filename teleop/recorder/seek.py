@@ -16,9 +16,9 @@ or never closed are read as far as they go: see ``seeker.recording.damage``.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -102,6 +102,15 @@ class Seeker(Filing):
                 yield t_s, text.decode_telemetry(data)
                 due_s = t_s + every_s - 1e-6
 
+    def ticks_with(self, ops: Collection[str]) -> Iterator[tuple[float, TickRecord]]:
+        """Ticks in which one of ``ops`` was asked of the controller; others are not decoded."""
+        words = [f'"{op}"'.encode() for op in ops]
+        for t_s, data in self._between(schemas.TICK, 0.0, None):
+            if any(word in data for word in words):
+                tick = text.decode_tick(data)
+                if any(entry.request.op in ops for entry in tick.requests):
+                    yield t_s, tick
+
     def events(self, from_s: float = 0.0, to_s: float | None = None) -> list[tuple[float, Event]]:
         """Events and their times, ``from_s`` to ``to_s``."""
         return [(t_s, text.decode_event(data)) for t_s, data in self._between(schemas.EVENT, from_s, to_s)]
@@ -133,11 +142,11 @@ class Seeker(Filing):
 
     def _between(self, topic: str, from_s: float, to_s: float | None) -> Iterator[tuple[float, bytes]]:
         begin, end = self._ns(from_s), self.end_ns if to_s is None else self._ns(to_s)
-        for index, chunk in enumerate(self._chunks):
-            if chunk.start_ns > end:
+        # Chunks follow each other, so none before the last that begins before `begin` reaches up to it.
+        first = max(0, bisect_left(self._starts, begin) - 1)
+        for index in range(first, len(self._chunks)):
+            if self._chunks[index].start_ns > end:
                 return
-            if chunk.end_ns < begin:
-                continue
             for log_ns, data in self._messages(index).get(topic, ()):
                 if begin <= log_ns <= end:
                     yield (log_ns - self.start_ns) * _NS, data

@@ -7,6 +7,7 @@ import { FixturePanel } from "./fixtures";
 import type { State } from "./messages";
 import { DrivePanel } from "./panel";
 import { PlotPanel } from "./plots";
+import { ReplayPanel } from "./replay";
 import { Stage } from "./scene";
 import { StatusStrip } from "./status";
 
@@ -17,6 +18,7 @@ const drive = new Drive(link, stage, canvas);
 const strip = new StatusStrip(link);
 const panel = new DrivePanel(byId("panel-drive"), link, drive, stage);
 const fixtures = new FixturePanel(byId("panel-fixtures"), link, stage, byId("count"));
+const replay = new ReplayPanel(byId("panel-drive"), byId("stage"), link);
 const plots = new PlotPanel(byId("plot-tools"), byId("charts"), byId("plots"));
 let seen = false;
 
@@ -27,6 +29,7 @@ link.on("hello", (hello) => {
   panel.start(hello);
   fixtures.start(hello);
   plots.start(hello);
+  replay.start(hello);
 });
 link.on("scene", (scene) => fixtures.set(scene));
 link.on("plots", (message) => plots.add(message));
@@ -38,6 +41,7 @@ link.on("state", (state) => {
   strip.show(state, mine, drive.pair);
   panel.show(state);
   fixtures.show(state, mine);
+  replay.show(state);
   if (!seen && state.pairs.length) {
     seen = true;
     requestAnimationFrame(() => stage.look("tip"));

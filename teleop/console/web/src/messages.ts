@@ -51,6 +51,7 @@ export interface Hello {
   templates: Record<string, any>[];
   max_upload_bytes: number;
   recorder: boolean;
+  replay?: string;
 }
 
 /** One pair now. ``frames``: poses of ``ArmShape.frames`` as measured. ``clamp``: the last one in words. */
@@ -97,6 +98,23 @@ export interface State {
   person: boolean;
   viewers: number;
   recording?: RecordingState | null;
+  replay?: ReplayState | null;
+}
+
+/** Where a recording is that the browser watches. ``t_s`` counts from its first tick. */
+export interface ReplayState {
+  name: string;
+  t_s: number;
+  duration_s: number;
+  playing: boolean;
+  speed: number;
+}
+
+/** A recording that can be watched. ``unix_s``: when it was written last. */
+export interface RecordingInfo {
+  name: string;
+  bytes: number;
+  unix_s: number;
 }
 
 /** What is being recorded. ``dropped``: ticks it missed; ``ours``: the console can end it. */
@@ -233,6 +251,27 @@ export interface RecordMessage {
   on: boolean;
 }
 
+/** Which recordings are there? The answer is a list of ``RecordingInfo``, newest first. */
+export interface Recordings {
+  type: "recordings";
+  id: number;
+}
+
+/** Watch the recording ``name`` instead of the live session; empty: the live session again. */
+export interface Replay {
+  type: "replay";
+  id: number;
+  name: string;
+}
+
+/** Play or pause the recording from ``t_s`` on; below zero: from where it is. */
+export interface Play {
+  type: "play";
+  playing: boolean;
+  speed: number;
+  t_s: number;
+}
+
 export type ToBrowser = Hello | State | Scene | Plots | Spectrum | Answer | Notice;
 
-export type FromBrowser = Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | RecordMessage;
+export type FromBrowser = Ack | Hand | Take | Leave | Op | Edit | Remove | Undo | Stop | RecordMessage | Recordings | Replay | Play;

@@ -132,9 +132,10 @@ export class DrivePanel {
     const info = hello.pairs[this.drive.pair];
     text(this.take, this.mine ? "Give the arm back" : "Take the arm");
     this.take.className = this.mine ? "wide" : "primary wide";
-    this.take.disabled = !this.mine && this.driver !== 0;
+    this.take.disabled = !!state.replay || (!this.mine && this.driver !== 0);
     this.give.hidden = !this.mine || !info.surgeon;
-    if (info.steerable) {
+    if (state.replay) text(this.who, "This page shows a recording. Esc still stops the live arm.");
+    else if (info.steerable) {
       text(this.who, this.mine ? "You drive. Others watch." : this.driver ? "Somebody else drives; you watch. Esc still stops everything." : state.person ? "Nobody drives; the arm holds." : info.surgeon ? "The synthetic surgeon drives. Take the arm and it holds for you." : "Nobody drives.");
     }
     const locked = !this.mine;

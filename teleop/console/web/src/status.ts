@@ -90,6 +90,7 @@ export class StatusStrip {
       } else if (op) {
         action = action.replace(/`(\w+)`/g, "$1");
       }
+      if (state.replay) [sentence, action, op, label] = [following ? "The arm followed the hand." : sentence, `A recording; the live session goes on meanwhile.`, "", ""];
       if (now.detail && !following && !sentence.includes(now.detail)) sentence = `${sentence} (${now.detail})`;
       this.say(kind, state.state === "FAULT" ? "FAULT" : now.teleop_state, sentence, action, op, label);
     }
