@@ -14,6 +14,7 @@ from kinematics import ArmModel, ArmSpec
 from teleop.drivers.sim.arm import SimArm
 from teleop.drivers.sim.servo import Encoders, Servo, natural_frequency
 from teleop.drivers.sim.spec import SimArmSpec
+from teleop.drivers.sim.tissue import Tissue, TissueSpec
 from teleop.errors import TrocarError
 from teleop.wire.messages import Request, ServoJp
 
@@ -281,3 +282,42 @@ def test_the_driver_keeps_its_own_limits_where_they_are_tighter(psm: ArmModel) -
     drive.tick(psm.home)
     drive.tick(psm.home + np.array([2e-4, 0, 0, 0, 0, 0]))
     assert drive.sim.contract.rejected == {"step": 1}
+
+
+def test_effort_is_what_a_virtual_displacement_costs(psm: ArmModel) -> None:
+    q0 = np.array(psm.home)
+    tip = psm.forward(q0)[:3, 3]
+    normal = np.array([1.0, 2.0, 2.0]) / 3.0
+    depth, k = 0.004, 500.0
+    point = tip + depth * normal
+    tissue = TissueSpec(point_m=point.tolist(), normal=(7.0 * normal).tolist(), stiffness_n_m=k)
+    sim = SimArm("PSM1", psm, SimArmSpec(tissue=tissue, noise_counts=0.0), new_token=lambda: LEASE)
+    assert sim.effort is not None
+
+    def stored(q: np.ndarray) -> float:
+        inside = max(0.0, float((point - psm.forward(q)[:3, 3]) @ normal))
+        return 0.5 * k * inside * inside
+
+    # Held still, the motors give the slope of the energy that the tissue stores.
+    h = 1e-6
+    slope = [(stored(q0 + h * e) - stored(q0 - h * e)) / (2 * h) for e in np.eye(psm.n)]
+    np.testing.assert_allclose(sim.effort, slope, atol=1e-6)
+    assert np.abs(sim.effort).max() > 0.05
+
+
+def test_tissue_damps_and_never_pulls_and_effort_is_zero_outside_and_none_without(psm: ArmModel) -> None:
+    q = np.array(psm.home)
+    tip = psm.forward(q)[:3, 3]
+    J = psm.at(q).jacobian[:3].copy()
+    spec = TissueSpec(
+        point_m=(tip + np.array([0.0, 0.0, 0.002])).tolist(), stiffness_n_m=500.0, damping_ns_m=10.0
+    )
+    touched = Tissue(spec, psm)
+    for v, force in ((-0.05, 1.5), (0.0, 1.0), (0.05, 0.5), (0.2, 0.0)):
+        touched.effort(q, np.linalg.pinv(J) @ [0.0, 0.0, v])
+        assert touched.force == pytest.approx([0.0, 0.0, force], abs=1e-9)
+    away = Tissue(TissueSpec(point_m=(tip - np.array([0.0, 0.0, 0.002])).tolist()), psm)
+    assert not away.effort(q, np.zeros(psm.n)).any()
+    assert SimArm("PSM1", psm, SimArmSpec(), new_token=lambda: LEASE).effort is None
+    with pytest.raises(ValidationError, match="has no direction"):
+        TissueSpec(point_m=[0.0, 0.0, 0.0], normal=[0.0, 0.0, 0.0])

@@ -13,6 +13,7 @@ from teleop.drivers.limits import DriverLimits, JawRange
 from teleop.drivers.moves import MinimumJerkMove
 from teleop.drivers.sim.servo import Encoders, Servo
 from teleop.drivers.sim.spec import SimArmSpec
+from teleop.drivers.sim.tissue import Tissue
 from teleop.drivers.watchdog import HOLD_AFTER_S
 from teleop.errors import TrocarError
 from teleop.wire.messages import ServoJp
@@ -58,6 +59,7 @@ class SimArm:
         q: joint positions as the encoders read them, shape (n,), rad or m.
         qd: joint velocities, shape (n,).
         jaw_rad: measured jaw opening, rad.
+        effort: of the motors against what the tip touches, shape (n,), N m or N; ``None`` without tissue.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class SimArm:
 
         Args:
             name: name of the arm on the wire.
-            arm: its model; only limits, names, home and jaw are used.
+            arm: its model, where the session puts it.
             spec: how it behaves.
             new_token: fresh, unguessable bytes for each lease.
             shared_clock: the controller runs on the same host.
@@ -109,6 +111,7 @@ class SimArm:
         )
         quantum = np.append(limits.q_max - limits.q_min, jaw_range) / spec.encoder_counts
         self._encoders = Encoders(quantum, spec.noise_counts * quantum, spec.seed)
+        self._tissue = None if spec.tissue is None else Tissue(spec.tissue, arm)
         self._measure()
         self.contract = ArmContract(
             name=name,
@@ -131,6 +134,8 @@ class SimArm:
         reading = self._encoders.read(self._servo.p)
         self.q, self.jaw_rad = reading[:-1], float(reading[-1])
         self.qd = self._servo.v[:-1].copy()
+        touched = self._tissue
+        self.effort = None if touched is None else touched.effort(self._servo.p[:-1].copy(), self.qd)
 
     def step(
         self, now_ns: int, commands: Iterable[ServoJp] = (), periods: int = 1, at_ns: int | None = None

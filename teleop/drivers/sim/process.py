@@ -101,6 +101,7 @@ class SimArmServer:
                 **self._state.header(now_ns),
                 q=sim.q.tolist(),
                 qd=sim.qd.tolist(),
+                effort=None if sim.effort is None else sim.effort.tolist(),
                 jaw_rad=sim.jaw_rad,
                 state=contract.state.value,
                 is_homed=contract.is_homed,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from teleop.drivers.sim.tissue import TissueSpec
 from teleop.drivers.watchdog import DISABLE_AFTER_S
 
 Positive = Annotated[float, Field(gt=0.0)]
@@ -43,6 +44,7 @@ class SimArmSpec(BaseModel):
         lease_ttl_s: the lease lapses when no command came for this long.
         stop_max_s: longest stop a command may ask for.
         limits: the driver's own limits; the profile's where left out.
+        tissue: what the tip may touch; with it the arm reports `effort`.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
@@ -63,6 +65,7 @@ class SimArmSpec(BaseModel):
     lease_ttl_s: Positive = 1.0
     stop_max_s: Positive = 2.0
     limits: OwnLimits = OwnLimits()
+    tissue: TissueSpec | None = None
 
     @model_validator(mode="after")
     def _lease_outlives_the_watchdog(self) -> SimArmSpec:
