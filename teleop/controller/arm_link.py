@@ -61,6 +61,8 @@ class ArmLink:
         is_busy: it moves on its own, e.g. homing.
         driver_reason: the driver's own words.
         q: measured joint positions, shape (n,), rad or m.
+        effort: measured with :attr:`q`, as the driver reports it; ``None`` where it does not.
+        fresh: a state was admitted in this tick.
         jaw_rad: measured jaw opening, rad.
         age_ns: lateness of the newest state, ns.
         lease: the lease in force, empty without one.
@@ -93,9 +95,11 @@ class ArmLink:
         self.state = "DISABLED"
         self.is_homed = self.is_busy = False
         self.driver_reason = ""
+        self.effort: Array | None = None
+        self.fresh = False
         self.age_ns = -1
         self.lease = b""
-        self.restarted = False
+        self.restarted = self.fresh = False
         self.round_trip_ns = -1
         self.jumped = ""
         self.echo_stamp_ns = 0
@@ -167,7 +171,9 @@ class ArmLink:
             self.restarted = True
         self.seen = True
         self._stamp_ns = measured.stamp_ns
+        self.fresh = True
         self.q[:] = measured.q
+        self.effort = None if measured.effort is None else np.array(measured.effort)
         self.jaw_rad = measured.jaw_rad
         self.state = measured.state
         self.is_homed, self.is_busy = measured.is_homed, measured.is_busy

@@ -28,6 +28,7 @@ from teleop.haptics.device import DeviceSpec
 from teleop.haptics.feel import Feel
 from teleop.haptics.free import FreeTracker
 from teleop.haptics.planes import PLANES_AHEAD_M
+from teleop.haptics.remote import RemoteForce
 from teleop.mapping import ClutchedMapping
 from teleop.safety.round_trip import RoundTrip
 from teleop.tremor import make_pose_filter
@@ -58,6 +59,7 @@ def build_pair(
     if scene.fixtures:
         # The rehearsal meets only what its hand runs into, and compiling a kernel in the loop takes a second.
         warm_up(guard.view, np.array(arm.home), arm.along, PERIOD_S)
+    remote = spec.haptics.remote
     free = FreeTracker(arm.limits, PERIOD_S) if spec.haptics.enabled else None
     return Pair(
         name=spec.name,
@@ -69,6 +71,7 @@ def build_pair(
         jaw=Jaw(arm.jaw, spec.mapping.jaw_rate_max_rad_s, PERIOD_S),
         round_trip=RoundTrip(spec.round_trip),
         feel=Feel(spec.haptics, device, PERIOD_S),
+        remote=None if remote is None else RemoteForce(remote, place_arm(spec.arm, arm_spec), PERIOD_S),
     )
 
 

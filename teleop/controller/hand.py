@@ -78,6 +78,8 @@ class Hand:
         round_trip_ns: age of the force that the master names as received last; -1 if it named no new one.
         rebased_from: pose (position, quaternion) that the filter before would have given now, in a tick in
             which another filter, or the same one after a gap, began; else ``None``.
+        energy_j: work that the hand did against the arm's force so far, J; below 0 if it is not counted.
+        sender: session of the sender.
         good_run: admitted samples in a row that were valid and came in time.
         fresh_stamp_ns: stamp of the sample admitted in this tick, 0 if none.
         raw_p: position of the newest sample, shape (3,), m.
@@ -107,6 +109,7 @@ class Hand:
         self.valid = self.present = self.deadman_stale = self.clutch_stale = False
         self.clutch = True
         self.round_trip_ns = -1
+        self.energy_j, self.sender = -1.0, b""
         self._echo_seq = -1
         self._late = Lapses()
         self.good_run = 0
@@ -160,7 +163,7 @@ class Hand:
 
     def _refuse(self, sample: MeasuredCp, now_ns: int) -> str:
         """Why this sample cannot be believed, or an empty string."""
-        numbers = (*sample.p_m, *sample.quat_xyzw, sample.gripper_rad)
+        numbers = (*sample.p_m, *sample.quat_xyzw, sample.gripper_rad, sample.energy_j)
         if not all(map(math.isfinite, numbers)):
             return "not_finite"
         if abs(math.hypot(*sample.quat_xyzw) - 1.0) > _UNIT_TOLERANCE:
@@ -205,6 +208,7 @@ class Hand:
         self.seen = True
         self.fresh_stamp_ns = sample.stamp_ns
         self.gripper_rad = sample.gripper_rad
+        self.energy_j, self.sender = sample.energy_j, sample.session
         self.valid = sample.valid
         self.good_run = self.good_run + 1 if sample.valid else 0
         deadman_ns = int(self.spec.deadman_ms * 1e6)

@@ -16,6 +16,7 @@ from teleop.controller.jaw import Jaw
 from teleop.controller.motion import Motion
 from teleop.controller.types import Command, CommandMode, PairInputs, PairOutputs
 from teleop.haptics.feel import Feel
+from teleop.haptics.remote import RemoteForce
 from teleop.mapping import ClutchedMapping
 from teleop.safety.age import Age
 from teleop.safety.reasons import Reason
@@ -48,6 +49,7 @@ class Pair:
         jaw: the commanded jaw.
         round_trip: how long the round trip is, and what that asks for.
         feel: what the hand feels.
+        remote: the arm's own force; ``None`` where the session does not ask for it.
         machine: teleop state.
         now_ns: clock of the tick.
     """
@@ -64,6 +66,7 @@ class Pair:
         jaw: Jaw,
         round_trip: RoundTrip,
         feel: Feel,
+        remote: RemoteForce | None = None,
     ) -> None:
         """Put the parts together; nothing moves until the link streams and the machine follows."""
         self.name = name
@@ -75,6 +78,7 @@ class Pair:
         self.jaw = jaw
         self.round_trip = round_trip
         self.feel = feel
+        self.remote = remote
         self.machine = TeleopMachine()
         self.now_ns = 0
         self._streaming_ticks = 0
@@ -175,6 +179,8 @@ class Pair:
                 self.hand.p, self.hand.quat_xyzw, self.motion.p_world_tip, self.motion.quat_world_tip_xyzw
             )
             self.motion.reference(self.mapping.p_world, self.mapping.quat_world_xyzw)
+            if self.remote is not None:
+                self.remote.start()
         band = self.round_trip.band
         self.mapping.ease(
             band.scale, self.round_trip.spec.speed_cap_m_s if band >= Band.VERY_LONG else math.inf
@@ -185,21 +191,45 @@ class Pair:
             else:
                 self.mapping.rebase(*self.hand.rebased_from, self.hand.p, self.hand.quat_xyzw, dt)
             given_up = self.mapping.leash(self.motion.p_world_tip, self.hand.p, self.hand.quat_xyzw)
-            self.motion.follow(self.mapping.p_world, self.mapping.quat_world_xyzw)
+            goal = self._with_remote_force() if self.remote is not None else self.mapping.p_world
+            self.motion.follow(goal, self.mapping.quat_world_xyzw)
+            if self.remote is not None and self.remote.refusal:
+                who = f"remote force: {self.remote.refusal}"
+                self.motion.ledger.append(LedgerLine(who, "withheld", "hand"))
             if given_up > _NOTABLE_M:
                 self.motion.ledger.append(LedgerLine("leash", "limited", "tip", given_up))
             if self.mapping.eased_m > _NOTABLE_M:
                 self.motion.ledger.append(LedgerLine("round trip", "eased", "tip", self.mapping.eased_m))
             self.jaw.follow(self.hand.gripper_rad * self.mapping.spec.jaw_scale, starts)
-            self._felt()
+            self._felt(goal)
         else:
             self.motion.stop()
-            self.feel.release()
+            self._numb()
         active = operating.state in (Operating.ENABLED, Operating.PAUSED) or not self.motion.at_rest
         return self._outputs(streaming, self.link.requests(now_ns, active=active))
 
-    def _felt(self) -> None:
-        """What the hand feels of this tick's step."""
+    def _with_remote_force(self) -> Array:
+        """Take in the arm's force; where the tip shall go, which that may hold back."""
+        remote, link, mapping = self.remote, self.link, self.mapping
+        assert remote is not None
+        return remote.follow(
+            measured=(link.q, link.effort) if link.fresh else None,
+            counted=(self.hand.energy_j, self.hand.sender),
+            round_trip_ns=self.round_trip.total_ns,
+            R_wm=mapping.R_world_master,
+            scale=mapping.scale,
+            desired=mapping.p_world,
+            at=self.motion.p_world_tip,
+        )
+
+    def _numb(self) -> None:
+        """Nothing may be felt."""
+        self.feel.release()
+        if self.remote is not None:
+            self.remote.release()
+
+    def _felt(self, goal: Array) -> None:
+        """What the hand feels of this tick's step towards ``goal``, shape (3,)."""
         mapping, feel = self.mapping, self.feel
         self.motion.push(feel.push)
         feel.follow(
@@ -207,7 +237,7 @@ class Pair:
             scale=mapping.scale,
             rotation_scale=mapping.rotation_scale,
             v_hand=self.hand.velocity,
-            guide=self.motion.guidance(mapping.p_world, mapping.quat_world_xyzw),
+            guide=self.motion.guidance(goal, mapping.quat_world_xyzw),
         )
         if feel.planes is not None:
             self.motion.planes(
@@ -260,6 +290,8 @@ class Pair:
             torque_nm=self.feel.torque.copy(),
             beside_n=self.feel.beside(),
             planes=self.feel.constraint_planes(motion.fixture_names),
+            remote_n=np.zeros(3) if self.remote is None else self.remote.force_n.copy(),
+            energy_j=0.0 if self.remote is None else self.remote.energy_j,
         )
 
     def committed(self, outputs: PairOutputs) -> None:
@@ -274,7 +306,7 @@ class Pair:
         It ends with no command at all: the driver, at rest by then, holds and disables itself.
         """
         motion, sent, command = self.motion, self._sent, None
-        self.feel.release()
+        self._numb()
         if sent is not None:
             moves = bool(self._sent_v.any())
             motion.brake_from(self._sent_q, self._sent_v)

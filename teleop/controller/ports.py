@@ -88,6 +88,8 @@ class PairPorts:
                     torque_nm=outputs.torque_nm.tolist(),
                     planes=outputs.planes,
                     beside_n=outputs.beside_n.tolist(),
+                    remote_n=outputs.remote_n.tolist(),
+                    energy_j=outputs.energy_j,
                     ttl_ms=FORCE_TTL_MS,
                 )
             )

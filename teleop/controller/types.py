@@ -98,6 +98,8 @@ class PairOutputs:
         force_n: what the hand shall feel, shape (3,), master's frame, N.
         torque_nm: the same about the handle, shape (3,), N m.
         beside_n: the part of ``force_n`` that no plane stands for, shape (3,), N.
+        remote_n: the force of the arm, shape (3,), master's frame, N; not in ``force_n``.
+        energy_j: what the arm's surroundings put in so far, J.
         planes: constraint planes near the hand, master's frame.
     """
 
@@ -120,6 +122,8 @@ class PairOutputs:
     force_n: Array = field(default_factory=lambda: np.zeros(3))
     torque_nm: Array = field(default_factory=lambda: np.zeros(3))
     beside_n: Array = field(default_factory=lambda: np.zeros(3))
+    remote_n: Array = field(default_factory=lambda: np.zeros(3))
+    energy_j: float = 0.0
     planes: list[ConstraintPlane] = field(default_factory=list)
 
 

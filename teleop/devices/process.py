@@ -174,7 +174,7 @@ def run_device(
                     start = None
                 reading = loop.tick(now, message)
                 most_n = max(most_n, math.hypot(*renderer.force.tolist()))
-                poses.send(_message(poses, reading, now, echo))
+                poses.send(_message(poses, reading, now, echo, renderer.energy_j))
             tell(
                 f"{name}: {schedule.ticks} poses published, {schedule.skipped} deadlines skipped, {felt} "
                 f"servo_cf received, {sum(forces.rejected.values())} refused, "
@@ -186,7 +186,9 @@ def run_device(
     return 0
 
 
-def _message(poses: Publisher, reading: Reading, now_ns: int, echo: ServoCf | None) -> MeasuredCp:
+def _message(
+    poses: Publisher, reading: Reading, now_ns: int, echo: ServoCf | None, energy_j: float
+) -> MeasuredCp:
     return MeasuredCp(
         **poses.header(now_ns),
         p_m=reading.p_m.tolist(),
@@ -197,6 +199,7 @@ def _message(poses: Publisher, reading: Reading, now_ns: int, echo: ServoCf | No
         clutch=Signal(reading.clutch, now_ns),
         echo_seq=-1 if echo is None else echo.seq,
         echo_stamp_ns=0 if echo is None else echo.stamp_ns,
+        energy_j=energy_j,
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from teleop.compiled import kernel
+from teleop.haptics.channel import DeviceEnd
 from teleop.haptics.device import DeviceSpec
 from teleop.haptics.feel import approach, saturate
 from teleop.haptics.passivity import TANK_J, TANK_W, affordable, damper, observe
@@ -41,6 +42,7 @@ class Renderer:
     Attributes:
         force: of the last sample, shape (3,), N, master's frame.
         torque: of the last sample, shape (3,), N m.
+        remote: what is rendered of the arm's own force; ``None`` where the profile does not ask for it.
         refused: messages that were not believed, by reason.
     """
 
@@ -74,6 +76,15 @@ class Renderer:
         self._last_p = np.full(3, np.nan)
         self._expires_s = -math.inf
         self.force, self.torque = np.zeros(3), np.zeros(3)
+        self._local_n, self._remote_n = np.zeros(3), np.zeros(3)
+        self.remote: DeviceEnd | None = None
+        if spec.remote is not None:
+            self.remote = DeviceEnd(
+                period_s=period_s,
+                max_force_n=min(spec.remote.max_force_n, device.max_force_n),
+                slew_n_s=spec.remote.max_force_n / _SLEW_S,
+                max_damping=device.max_damping_ns_m,
+            )
         self.refused: dict[str, int] = {}
 
     def warm_up(self) -> None:
@@ -87,6 +98,11 @@ class Renderer:
     def energy(self) -> float:
         """What the wall took in and has not given back, J; below zero it has given out."""
         return float(self._state[_ENERGY])
+
+    @property
+    def energy_j(self) -> float:
+        """Work of the hand against the arm's own force so far, J; -1 where that is not rendered."""
+        return -1.0 if self.remote is None else self.remote.budget.in_j
 
     @property
     def damping(self) -> float:
@@ -122,6 +138,9 @@ class Renderer:
         self._count = len(message.planes) if self._local else 0
         self._beside[:] = message.beside_n if self._count else message.force_n
         self._twist[:] = message.torque_nm
+        if self.remote is not None:
+            self._remote_n[:] = message.remote_n
+            self.remote.budget.hear(message.energy_j, message.session)
         self._K, self._B = 0.0, 0.0
         for k in range(self._count):
             plane = message.planes[k]
@@ -170,18 +189,31 @@ class Renderer:
             self._period_s,
             self._state,
             self._last_p,
-            self.force,
+            self._local_n,
         )
+        self.force[:] = self._local_n
+        if self.remote is not None:
+            self._add(self.remote, now_s <= self._expires_s, v)
         self._was_count = -1
         np.multiply(self._twist, self._state[_FADE], out=self._turn)
         saturate(self._turn, self._device.max_torque_nm)
         approach(self.torque, self._turn, self._step_nm)
         return self.force
 
+    def _add(self, remote: DeviceEnd, fresh: bool, v: Array) -> None:
+        """The arm's force on top, as far as the device has room for it beside the walls."""
+        f = remote.step(self._remote_n if fresh else np.zeros(3), self._last_p, v)
+        most, a, b = self._device.max_force_n, float(f @ f), float(f @ self._local_n)
+        if a + 2.0 * b + float(self._local_n @ self._local_n) > most * most:
+            # |local + s f| = most, of which s in [0, 1] is the root: local alone is within the limit.
+            room = max(0.0, most * most - float(self._local_n @ self._local_n))
+            remote.shrink(min(1.0, max(0.0, (-b + math.sqrt(b * b + a * room)) / a)))
+        self.force += f
+
 
 def _problem(message: ServoCf) -> str:
     """Why a message cannot be rendered, or an empty string."""
-    numbers = [*message.force_n, *message.torque_nm, *message.beside_n, message.ttl_ms]
+    numbers = [*message.force_n, *message.torque_nm, *message.beside_n, *message.remote_n, message.ttl_ms]
     for plane in message.planes:
         numbers += [*plane.n, plane.offset_m, plane.stiffness_n_m, plane.damping_ns_m]
         if plane.stiffness_n_m < 0.0 or plane.damping_ns_m < 0.0:

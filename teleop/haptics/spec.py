@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
+
+
+class RemoteSpec(BaseModel):
+    """The arm's own force on the hand, from `effort` of its driver.
+
+    Attributes:
+        gain: force at the hand per force at the tip.
+        max_force_n: most of it that is felt, N; it comes and goes within 10 ms.
+        max_round_trip_ms: with a longer round trip, master to arm and back, it is not passed on.
+    """
+
+    model_config = _CONFIG
+
+    gain: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
+    max_force_n: Annotated[float, Field(gt=0.0, le=10.0)] = 3.0
+    max_round_trip_ms: Annotated[float, Field(gt=0.0, le=200.0)] = 50.0
 
 
 class HapticsSpec(BaseModel):
@@ -28,6 +44,7 @@ class HapticsSpec(BaseModel):
         slew_n_s: fastest change of the force, N/s; left out, full force in 10 ms.
         release_ms: from full force to none where force is not safe, ms.
         planes: also send constraint planes.
+        remote: also pass on the arm's own force; left out, it is not.
     """
 
     model_config = _CONFIG
@@ -44,3 +61,17 @@ class HapticsSpec(BaseModel):
     slew_n_s: Positive | None = None
     release_ms: Annotated[float, Field(ge=1.0, le=1000.0)] = 20.0
     planes: bool = True
+    remote: RemoteSpec | None = None
+
+    @model_validator(mode="after")
+    def _near_enough_for_the_force_of_the_arm(self) -> HapticsSpec:
+        remote = self.remote
+        if remote is not None and self.round_trip_ms > remote.max_round_trip_ms:
+            raise ValueError(
+                f"round_trip_ms = {self.round_trip_ms:g} is above remote.max_round_trip_ms = "
+                f"{remote.max_round_trip_ms:g}: the force of the arm would never be passed on. Leave out "
+                "`remote`, or raise its bound if so late a force is of use"
+            )
+        if remote is not None and not self.enabled:
+            raise ValueError("remote: nothing is felt with enabled = false; leave one of the two out")
+        return self

@@ -48,7 +48,8 @@ class MeasuredCp(Header, kw_only=True):
     """Pose of the hand in the master's frame. ``twist``: linear (m/s) first, then angular (rad/s).
 
     ``echo_*`` name the last ``servo_cf`` received, so that the controller can measure the round trip; a
-    master may leave them out.
+    master may leave them out. ``energy_j``: work that the hand did against ``remote_n`` so far, J, never
+    falling; below 0 from a master that does not count it, which is given no ``remote_n``.
     """
 
     p_m: Vec3
@@ -60,6 +61,7 @@ class MeasuredCp(Header, kw_only=True):
     clutch: Signal
     echo_seq: int = -1
     echo_stamp_ns: int = 0
+    energy_j: float = -1.0
 
 
 class Steer(Header, kw_only=True):
@@ -103,6 +105,8 @@ class ServoCf(Header, kw_only=True):
         planes: for a master that closes the spring itself, at its own rate; it then renders ``beside_n`` and
             the planes instead of ``force_n``.
         beside_n: the part of ``force_n`` that no plane stands for.
+        remote_n: force of the arm, on top of the rest, for a master that counts its energy.
+        energy_j: work that the arm's surroundings did on the tool so far, J at the hand, never falling.
         ttl_ms: when nothing newer came for so long, all of it fades to zero.
     """
 
@@ -110,6 +114,8 @@ class ServoCf(Header, kw_only=True):
     torque_nm: Vec3
     planes: Annotated[list[ConstraintPlane], Meta(max_length=16)] = []
     beside_n: Vec3 = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
+    remote_n: Vec3 = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
+    energy_j: float = 0.0
     ttl_ms: float
 
 

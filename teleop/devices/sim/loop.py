@@ -18,6 +18,7 @@ from teleop.controller.build import PERIOD_S, build_controller
 from teleop.controller.types import ControllerInputs, PairInputs, PairOutputs
 from teleop.devices.device import Velocity
 from teleop.devices.sim.model import HandModelSpec, HandOnDevice
+from teleop.drivers.sim.tissue import Tissue
 from teleop.haptics.renderer import Renderer
 from teleop.safety.states import Teleop
 from teleop.wire.messages import MeasuredCp, MeasuredJs, Reply, Request, ServoCf, Signal
@@ -58,6 +59,7 @@ class ClosedLoop:
         deaf: messages of the controller do not arrive any more.
         mute: samples of the hand do not arrive any more.
         blind: the device does not know any more where the hand is.
+        tissue: what the tip touches, if anything.
         on_servo_cf: what becomes of a message of the controller on its way: none, itself, others.
     """
 
@@ -92,6 +94,7 @@ class ClosedLoop:
         self.clutch = self.deaf = self.mute = self.blind = False
         self.on_servo_cf: Callable[[ServoCf], list[ServoCf]] = lambda message: [message]
         self._estops: list[tuple[str, str]] = []
+        self.tissue: Tissue | None = None
         self.present = True
         self.tick_count = 0
         self._to_controller: deque[MeasuredCp] = deque()
@@ -158,7 +161,7 @@ class ClosedLoop:
             MeasuredCp(
                 schema=1, stream="", session=_OWN, seq=self.tick_count, stamp_ns=now_ns, p_m=p.tolist(),
                 quat_xyzw=list(self.quat_xyzw), valid=True, present=Signal(self.present, now_ns),
-                clutch=Signal(self.clutch, now_ns),
+                clutch=Signal(self.clutch, now_ns), energy_j=self.renderer.energy_j,
             )
         )  # fmt: skip
         if len(self._to_device) > self._delay:
@@ -172,9 +175,10 @@ class ClosedLoop:
         self._intent_last[:] = self.intent
 
     def _measured(self, now_ns: int) -> MeasuredJs:
+        effort = None if self.tissue is None else self.tissue.effort(self._q, np.zeros(len(self._q))).tolist()
         return MeasuredJs(
             schema=1, stream="", session=_OWN, seq=self.tick_count, stamp_ns=now_ns, q=self._q.tolist(),
-            qd=[0.0] * len(self._q), state=self._state, is_homed=True, is_busy=False,
+            effort=effort, qd=[0.0] * len(self._q), state=self._state, is_homed=True, is_busy=False,
         )  # fmt: skip
 
     def _answer(self, request: Request) -> Reply:
@@ -188,4 +192,5 @@ def _servo_cf(out: PairOutputs, seq: int, now_ns: int) -> ServoCf:
     return ServoCf(
         schema=1, stream="", session=_OWN, seq=seq, stamp_ns=now_ns, force_n=out.force_n.tolist(),
         torque_nm=out.torque_nm.tolist(), planes=out.planes, beside_n=out.beside_n.tolist(), ttl_ms=20.0,
+        remote_n=out.remote_n.tolist(), energy_j=out.energy_j,
     )  # fmt: skip
