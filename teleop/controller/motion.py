@@ -371,6 +371,13 @@ class Motion:
             if k < len(rows.b):
                 body = bodies[rows.body[k]] if rows.body[k] >= 0 else "tip"
                 self.ledger.append(LedgerLine(names[rows.owner[k]], "clamped", body, by_m))
+        if len(result.relaxed):
+            # Relaxed rows get a little inside for the solver; what stands against them need not press then.
+            tight = rows.A @ result.v * self._period_s - rows.b < _NOTABLE_M
+            tight[[k for k in (*result.active, *result.relaxed) if k < len(rows.b)]] = False
+            for k in np.flatnonzero(tight):
+                body = bodies[rows.body[k]] if rows.body[k] >= 0 else "tip"
+                self.ledger.append(LedgerLine(names[rows.owner[k]], "clamped", body, 0.0))
         for k in result.relaxed:
             if k < len(rows.b):
                 self.ledger.append(LedgerLine(names[rows.owner[k]], "relaxed", "", float(result.slack[k])))
