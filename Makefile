@@ -6,7 +6,7 @@ RUN    := $(VENV)/.run-installed
 DEV    := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench soak fuzz references hil hil-catches fault-matrix soak-hil clean
+.PHONY: help demo test lint types unit page browser bench soak fuzz references hil hil-catches fault-matrix soak-hil clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -14,7 +14,7 @@ help: ## list the targets
 demo: $(RUN) ## install into .venv and drive the simulated arm
 	$(BIN)/trocar demo $(ARGS)
 
-test: lint types unit ## install, then lint, types, layering and all tests
+test: lint types unit ## install, then lint, types, layering and all tests but those in a browser
 
 lint: $(DEV) ## style and layering
 	$(BIN)/ruff check .
@@ -26,8 +26,15 @@ types: $(DEV) ## static types, strict
 
 # Real processes have the machine to themselves; the others share its cores. Status 5: ARGS picks none of these.
 unit: $(DEV) ## the tests alone; ARGS='-k name' picks some
-	$(BIN)/python -m pytest -m "process and not soak" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "process and not soak and not browser" $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m "not process and not soak" -n 2 --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+
+page: ## build the console's page from its lock file; fails where that is not the page that is committed
+	cd teleop/console/web && npm ci --no-audit --no-fund && npm run check && npm run build
+	git diff --exit-code --stat -- teleop/console/static
+
+browser: $(DEV) ## the console's page driven in a Chromium that is on this machine (2 minutes)
+	$(BIN)/python -m pytest tests/browser tests/console/test_page.py $(ARGS)
 
 bench: $(DEV) ## measured claims, each beside a peer
 	$(BIN)/pip install --quiet -e '.[bench]'

@@ -31,6 +31,9 @@ from teleop.wire.streams import Role
 _PLAIN_EVERY_S = 2.0
 _WAITING_EVERY_S = 5.0
 _RESTARTS = 5
+# What compiles may take long at the first start on a slow machine; the others only have to be loaded.
+_COMPILED_S = 900.0
+_LOADED_S = 120.0
 
 
 def _children(
@@ -52,12 +55,14 @@ def _children(
     if record is not None:
         tape = command("recorder", str(path), str(record), "--json", str(_recorder_file(summary_file)))
         tape = (*tape, "--status-file", str(_recorder_status(summary_file)))
-        children.append(ChildSpec("recorder", tape, vital=False))
+        children.append(ChildSpec("recorder", tape, vital=False, ready_timeout_s=_LOADED_S))
     if window is not None:
         page = command("console", str(path), "--status-file", str(window.status_file))
         if record is not None:
             page = (*page, "--recorder-status", str(_recorder_status(summary_file)))
-        children.append(ChildSpec("console", page, restarts=_RESTARTS, optional=True))
+        children.append(
+            ChildSpec("console", page, restarts=_RESTARTS, ready_timeout_s=_LOADED_S, optional=True)
+        )
         seconds = 0.0  # the window says when it is over
     restarts = _RESTARTS if session.spec.operator.restart else 0
     for kind in ("arm", "master"):
@@ -65,14 +70,17 @@ def _children(
             entry = pair.arm if kind == "arm" else pair.master
             if not entry.external:
                 alone = command(kind, str(path), "--name", entry.name)
-                children.append(ChildSpec(f"{kind} {entry.name}", alone, restarts=restarts))
+                children.append(
+                    ChildSpec(f"{kind} {entry.name}", alone, restarts=restarts, ready_timeout_s=_COMPILED_S)
+                )
     for impaired in session.spec.impair:
         proxy = command("impair", str(path), "--name", impaired.participant)
-        children.append(ChildSpec(f"impair {impaired.participant}", proxy, restarts=restarts))
+        name = f"impair {impaired.participant}"
+        children.append(ChildSpec(name, proxy, restarts=restarts, ready_timeout_s=_LOADED_S))
     lead = command("controller", str(path), "--json", str(summary_file), "--seconds", repr(seconds))
     if record is not None:
         lead = (*lead, "--record")
-    children.append(ChildSpec("controller", lead, leads=True))
+    children.append(ChildSpec("controller", lead, leads=True, ready_timeout_s=_COMPILED_S))
     return children
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from teleop.console.messages import Hand
 
 REACH_M = 1.0
+TAKEOVER_S = 30.0
+"""An arm whose driver has neither held nor changed anything for this long may be taken by another, s."""
 _WINDOW_NS = 30_000_000_000
 
 
@@ -62,16 +64,30 @@ class Helm:
         self._late = Lateness()
         self._epochs = [-1] * pairs
         self._next_epoch = 1
+        self._acted_ns = 0
+
+    def kept_s(self, now_ns: int) -> float:
+        """For how long nobody but the driver may take the arm, s."""
+        return max(0.0, TAKEOVER_S - (now_ns - self._acted_ns) * 1e-9) if self.driver else 0.0
+
+    def acted(self, now_ns: int) -> None:
+        """The driver did something, so the arm stays theirs."""
+        self._acted_ns = now_ns
 
     def take(self, viewer: int, now_ns: int) -> str:
-        """Make ``viewer`` the driver; an empty string, or why not."""
-        if self.driver not in (0, viewer):
-            return "Somebody else drives. They must give the arm back first; the e-stop works for everybody."
+        """Make ``viewer`` the driver; an empty string, or why not. At every change the arm holds."""
+        kept_s = self.kept_s(now_ns)
+        if self.driver != viewer and kept_s > 0.0:
+            return (
+                "Somebody else drives, and has been told that you ask. You can take the arm when they give it"
+                f" back, or have done nothing for {kept_s:.0f} s more; the e-stop works for everybody."
+            )
         if self.driver != viewer:
             self.driver = viewer
             self._late = Lateness()
             self._epochs = [-1] * len(self.grips)
         self.person = True
+        self.acted(now_ns)
         for grip in self.grips:
             self._release(grip, now_ns)
             grip.drive = True
@@ -111,5 +127,7 @@ class Helm:
         grip.p, grip.quat = tuple(hand.p), tuple(c / length for c in hand.quat)
         grip.gripper_rad = hand.gripper_rad
         grip.present, grip.clutch = hand.hold, hand.clutch
+        if hand.hold:
+            self.acted(now_ns)
         grip.stamp_ns = self._late.stamp(round(hand.t_ms * 1e6), now_ns)
         return grip

@@ -39,6 +39,7 @@ _IDLE_FRAME_S = 0.1
 _PLOTS_S = 0.1
 _SPECTRUM_S = 0.5
 _STEER_S = 0.05
+_WISH_NS = 5_000_000_000
 MAX_UPLOAD_BYTES = 64 * 2**20
 FREE_OPS = frozenset({"get_state", "get_config"})
 OPS = frozenset({"enable", "disable", "pause", "resume", "home", "unhome", "engage", "release"}) | frozenset(
@@ -112,6 +113,7 @@ class Hub:
         self._plots_s = 0.0
         self._spectrum_s = 0.0
         self._last_stamp = 0
+        self._wished_ns = -_WISH_NS
         self._shown_revision = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -206,17 +208,14 @@ class Hub:
         if self.replays.of(viewer) is not None:
             raise RefusedError("This page shows a recording. Go back to the live session first.")
         if isinstance(message, m.Take):
-            refusal = self.helm.take(viewer.number, now_ns)
-            if refusal:
-                raise RefusedError(refusal)
-            self._steer_all()
-            return None
+            return self._take(viewer.number, now_ns)
         if isinstance(message, m.Op) and message.op in FREE_OPS:
             return await self.client.ask(message.op, message.args)
         if self.helm.driver != viewer.number:
             raise RefusedError(
                 "Take the arm first: only who drives may change things. The e-stop is always yours."
             )
+        self.helm.acted(now_ns)
         match message:
             case m.Leave():
                 self.helm.leave(viewer.number, now_ns, surgeon=message.surgeon)
@@ -250,6 +249,20 @@ class Hub:
         viewer.post(self.hello(viewer))
         if not name:
             viewer.set_scene(self.editor.scene)
+
+    def _take(self, number: int, now_ns: int) -> None:
+        """Let a viewer drive; who drove until now is told, also of a wish that is not granted."""
+        driver = self.viewers.get(self.helm.driver)
+        refusal = self.helm.take(number, now_ns)
+        if driver is not None and driver.number != number:
+            if not refusal:
+                driver.post(m.Notice("warning", "Somebody took the arm, which you had left alone. It holds."))
+            elif now_ns - self._wished_ns > _WISH_NS:
+                self._wished_ns = now_ns
+                driver.post(m.Notice("warning", "Somebody asks for the arm: give it back to let them drive."))
+        if refusal:
+            raise RefusedError(refusal)
+        self._steer_all()
 
     async def _record(self, on: bool) -> str | None:
         """Start or stop; the path of what was recorded."""
@@ -326,6 +339,7 @@ class Hub:
         )
         state.recording = self.recordings.state(now_s) if self.recordings else None
         state.driver, state.person, state.viewers = self.helm.driver, self.helm.person, len(self.viewers)
+        state.kept_s = round(self.helm.kept_s(time.monotonic_ns()), 1)
         text = state_text(state)
         changed = self.editor.scene.revision != self._shown_revision
         self._shown_revision = self.editor.scene.revision

@@ -112,6 +112,7 @@ class State(msgspec.Struct, tag="state", tag_field="type"):
     """The newest of everything; an older one is never worth sending.
 
     ``silent_s``: how long nothing came from the controller. ``driver``: the viewer who drives, or 0.
+    ``kept_s``: how long nobody else can take the arm, unless it is given back; 0 when anybody can.
     """
 
     seq: int
@@ -128,6 +129,7 @@ class State(msgspec.Struct, tag="state", tag_field="type"):
     driver: int
     person: bool
     viewers: int
+    kept_s: float
     recording: RecordingState | None = None
     replay: ReplayState | None = None
 

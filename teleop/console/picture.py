@@ -17,6 +17,8 @@ from teleop.wire.messages import LedgerLine, MeasuredJs, PairTelemetry, Telemetr
 _REASONS = {reason.code: reason for reason in Reason}
 _WINDOW = 1000
 _MICRON = 1e-6
+_BY_FIXTURES = frozenset({"clamped", "stopped", "unsafe", "recovering"})
+"""What fixtures do is told before what the arm's own limits do in the same tick."""
 
 
 def _round(values: Any, digits: int = 6) -> list[float]:
@@ -109,7 +111,7 @@ class Watcher:
         self._stamps.append(message.stamp_ns)
         for index, pair in enumerate(message.pairs):
             if pair.ledger and index < len(self._clamps):
-                line = max(pair.ledger, key=lambda entry: entry.by_m)
+                line = max(pair.ledger, key=lambda entry: (entry.what in _BY_FIXTURES, entry.by_m))
                 if line.by_m >= _MICRON or line.by_m == 0.0:
                     self._clamps[index] = (line, message.stamp_ns)
         return changed
@@ -213,4 +215,5 @@ class Painter:
             driver=0,
             person=False,
             viewers=0,
+            kept_s=0.0,
         )

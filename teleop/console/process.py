@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import secrets
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -35,18 +37,30 @@ def data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "trocar"
 
 
-def bind(host: str, port: int | None) -> socket.socket:
+def last_port(status_file: Path | None) -> int | None:
+    """The port of the console that wrote a status file before: the pages that it showed try that again."""
+    if status_file is None:
+        return None
+    try:
+        url = json.loads(status_file.read_text(encoding="utf-8"))["url"]
+        return urlsplit(str(url)).port
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def bind(host: str, port: int | None, first: int = PORT) -> socket.socket:
     """A listening socket.
 
     Args:
         host: address.
-        port: port; 0 for any free one; None for :data:`PORT`, or any free one if that is taken.
+        port: port; 0 for any free one; None for ``first``, :data:`PORT` or else any free one.
+        first: what is tried first then.
 
     Raises:
         ConsoleError: the address cannot be bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for wanted in (PORT, 0) if port is None else (port,):
+    for wanted in (first, PORT, 0) if port is None else (port,):
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -120,7 +134,8 @@ def run_console(
         certfile: TLS certificate.
         keyfile: its key.
         origins: origins of proxies in front.
-        status_file: gets ``{"url", "viewers"}`` whenever one changes, for who started this.
+        status_file: gets ``{"url", "viewers"}`` whenever one changes, for who started this. What it holds
+            at the start says which port to try first.
         recorder_status: status file of the recorder that records the whole session, where one does.
         recordings: folder of the recordings; None for the user's own.
         recordings_max_bytes: how much it may hold.
@@ -137,7 +152,7 @@ def run_console(
         raise ConsoleError(
             f"{STATIC} lacks the page; build it: cd teleop/console/web && npm ci && npm run build"
         )
-    listener = bind(host, port)
+    listener = bind(host, port, last_port(status_file) or PORT)
     try:
         tls = certfile is not None
         door = Door(host, listener.getsockname()[1], token, tls, origins)

@@ -35,6 +35,7 @@ class Child:
     Attributes:
         spec: what was started.
         ready: it has said so.
+        given_up: it was too late, and has been killed.
         stderr_fd: readable when it wrote to standard error.
         ready_fd: readable when it became ready, and when it ended.
     """
@@ -48,7 +49,7 @@ class Child:
             on_line: gets the name and each line the child writes to standard error.
         """
         self.spec = spec
-        self.ready = False
+        self.ready = self.given_up = False
         self._began_s = now_s
         self._on_line = on_line
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
@@ -98,7 +99,7 @@ class Child:
 
     def overdue(self, now_s: float) -> bool:
         """It should have become ready by now."""
-        return not self.ready and now_s - self._began_s > self.spec.ready_timeout_s
+        return not (self.ready or self.given_up) and now_s - self._began_s > self.spec.ready_timeout_s
 
     def death(self, now_s: float) -> Death | None:
         """Its death if it has ended; ``None`` while it lives."""

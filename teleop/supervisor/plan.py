@@ -20,7 +20,8 @@ class ChildSpec:
         leads: when this child ends by itself, the session ends.
         vital: when it failed for good the session ends; otherwise that is said, and the session goes on.
         restarts: how often it is started again within a minute after it failed; 0 ends the session.
-        ready_timeout_s: how long it may take to say that it is ready.
+        ready_timeout_s: how long it may take to say that it is ready; then the session ends, or an optional
+            child does.
         optional: its failure is said and changes nothing else, not even the exit status.
     """
 

@@ -131,17 +131,27 @@ class Supervisor:
     def _look_after(self, now_s: float) -> None:
         while self._signals:
             self._stop(f"stopped by {signal.Signals(self._signals.pop(0)).name}", now_s)
-        for name, child in list(self._alive.items()):
+        for child in list(self._alive.values()):
             if (death := child.death(now_s)) is not None:
                 self._bury(child, death, now_s)
-            elif child.overdue(now_s) and not (self._stopping or child.spec.optional):
-                self._outcome.status = 1
-                self._stop(f"{name} was not ready within {child.spec.ready_timeout_s:g} s", now_s)
+            elif child.overdue(now_s) and not self._stopping:
+                self._give_up(child, now_s)
         if self._stopping is not None:
             for name, number in self._stopping.due(now_s, self._alive):
                 if number is not signal.SIGINT:
                     self._say(f"{name} did not end when asked; sending {number.name}")
                 self._alive[name].signal(number)
+
+    def _give_up(self, child: Child, now_s: float) -> None:
+        """It takes too long to start."""
+        late = f"{child.spec.name} was not ready within {child.spec.ready_timeout_s:g} s"
+        if child.spec.optional:
+            self._say(f"{late}; the session goes on without it")
+            child.given_up = True
+            child.signal(signal.SIGKILL)
+            return
+        self._outcome.status = 1
+        self._stop(late, now_s)
 
     def _bury(self, child: Child, death: Death, now_s: float) -> None:
         spec = child.spec

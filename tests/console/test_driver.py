@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teleop.console.driver import Helm, Lateness
+from teleop.console.driver import TAKEOVER_S, Helm, Lateness
 from teleop.console.messages import Hand
 
 MS = 1_000_000
@@ -29,6 +29,31 @@ def test_one_drives_and_the_others_are_told_why_not() -> None:
     assert helm.hand(2, hand(), 0) is None
     assert not helm.leave(2, 0, surgeon=True)
     assert helm.driver == 1
+
+
+def test_an_arm_left_alone_can_be_taken_and_holds_then() -> None:
+    helm, wait_ns = Helm(1), round(TAKEOVER_S * 1e9)
+    helm.take(1, 0)
+    assert helm.hand(1, hand(), 5).present
+    assert "30 s more" in helm.take(2, 6)
+    assert helm.take(2, wait_ns + 4)
+    helm.hand(1, hand(hold=False), wait_ns)  # a page that only says it is there does not keep the arm
+    assert helm.take(2, wait_ns + 6) == ""
+    assert helm.driver == 2
+    assert not helm.grips[0].present
+    assert helm.hand(1, hand(), wait_ns + 7) is None
+    helm.acted(wait_ns + 100)  # an edit of a fixture, for instance
+    assert helm.take(1, 2 * wait_ns + 99)
+    assert helm.kept_s(2 * wait_ns + 99) > 0.0
+    assert helm.take(1, 2 * wait_ns + 101) == ""
+
+
+def test_nobody_keeps_an_arm_that_was_given_back() -> None:
+    helm = Helm(1)
+    helm.take(1, 0)
+    helm.leave(1, 1, surgeon=False)
+    assert helm.kept_s(1) == 0.0
+    assert helm.take(2, 2) == ""
 
 
 def test_taking_releases_the_deadman_whatever_was_held_before() -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from teleop.config import load_session
 from teleop.console import messages as m
+from teleop.console.driver import TAKEOVER_S
 from teleop.console.hub import Hub
+from teleop.wire.messages import LedgerLine
 from teleop.wire.sockets import open_context
 
 from .rig import WALL, Stand, load
@@ -46,6 +48,9 @@ class Bench:
 
     def answered(self, number: int) -> bool:
         return any(message["type"] == "answer" and message["id"] == number for message in self.got)
+
+    def states(self) -> list[dict]:
+        return [message for message in self.got if message["type"] == "state"]
 
     def last(self, kind: str) -> dict:
         return [message for message in self.got if message["type"] == kind][-1]
@@ -96,6 +101,19 @@ def test_a_browser_is_told_who_it_is_what_there_is_and_how_it_stands(bench) -> N
     bench.run(scenario, f"fixture=[{toml(WALL)}]")
 
 
+def test_what_a_fixture_holds_back_is_told_before_what_the_arm_itself_cannot(bench) -> None:
+    async def scenario(hub, stand, viewer) -> None:
+        limits = LedgerLine("velocity", "limited", "tip", 0.002)
+        wall = LedgerLine("wall", "clamped", "shaft", 2e-5)
+        bench.got.clear()
+        while not any(g["pairs"][0]["clamp"] == "shaft, 0.02 mm, by fixture wall" for g in bench.states()):
+            assert not any("velocity" in g["pairs"][0]["clamp"] for g in bench.states())
+            await bench.go(hub, stand, 0.1, ledger=[limits, wall])
+        assert bench.last("state")["pairs"][0]["clamp_fixture"] == "wall"
+
+    bench.run(scenario, f"fixture=[{toml(WALL)}]")
+
+
 def test_only_the_driver_changes_things_and_a_page_that_goes_lets_go(bench) -> None:
     async def scenario(hub, stand, viewer) -> None:
         sent: list[dict] = []
@@ -123,6 +141,34 @@ def test_only_the_driver_changes_things_and_a_page_that_goes_lets_go(bench) -> N
         assert sent[-1]["drive"]
         assert not sent[-1]["present"]
         assert sent[-1]["stamp_ns"] > steer["stamp_ns"]
+
+    bench.run(scenario)
+
+
+def test_who_drives_is_told_of_a_wish_and_loses_an_arm_that_was_left_alone(bench) -> None:
+    async def scenario(hub, stand, viewer) -> None:
+        said: list[dict] = []
+
+        async def send(text: str) -> None:
+            said.append(json.loads(text))
+
+        other = hub.join(send)
+        task = asyncio.ensure_future(other.run())
+        await hub.handle(viewer, m.Take(1))
+        await bench.until(hub, stand, lambda: bench.answered(1))
+        for _ in range(3):
+            await hub.handle(other, m.Take(2))
+        await bench.until(hub, stand, lambda: len([a for a in said if a["type"] == "answer"]) == 3)
+        assert not any(answer["ok"] for answer in said if answer["type"] == "answer")
+        await bench.until(hub, stand, lambda: any(n["type"] == "notice" for n in bench.got))
+        wishes = [n["text"] for n in bench.got if n["type"] == "notice"]
+        assert wishes == ["Somebody asks for the arm: give it back to let them drive."]
+        assert bench.last("state")["kept_s"] > 0.0
+        hub.helm.acted(time.monotonic_ns() - round(1e9 * TAKEOVER_S))
+        await hub.handle(other, m.Take(3))
+        await bench.until(hub, stand, lambda: hub.helm.driver == other.number)
+        await bench.until(hub, stand, lambda: "left alone" in bench.last("notice")["text"])
+        task.cancel()
 
     bench.run(scenario)
 

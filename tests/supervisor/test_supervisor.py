@@ -250,6 +250,17 @@ def test_a_child_that_never_becomes_ready_is_said_so_with_the_time_it_had() -> N
     assert outcome.reason == "slow was not ready within 0.3 s"
 
 
+def test_an_optional_child_that_never_becomes_ready_is_ended_and_the_session_goes_on() -> None:
+    late = ChildSpec(
+        "page", (sys.executable, "-c", "import time; time.sleep(60)"), ready_timeout_s=0.2, optional=True
+    )
+    session = Session(child("controller", READY + "time.sleep(1.0)", leads=True), late)
+    outcome = session.run()
+    assert outcome.status == 0
+    assert session.text.count("page was not ready within 0.2 s; the session goes on without it") == 1
+    assert "page was killed by SIGKILL" in session.text
+
+
 def test_a_command_that_does_not_exist_is_an_error_of_that_child() -> None:
     session = Session(ChildSpec("ghost", ("/no/such/program",)))
     assert session.run().status == 1

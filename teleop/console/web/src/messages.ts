@@ -97,6 +97,7 @@ export interface State {
   driver: number;
   person: boolean;
   viewers: number;
+  kept_s: number;
   recording?: RecordingState | null;
   replay?: ReplayState | null;
 }

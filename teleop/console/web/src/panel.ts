@@ -130,13 +130,13 @@ export class DrivePanel {
     this.driver = state.driver;
     this.drive.setDriving(this.mine);
     const info = hello.pairs[this.drive.pair];
-    text(this.take, this.mine ? "Give the arm back" : "Take the arm");
-    this.take.className = this.mine ? "wide" : "primary wide";
-    this.take.disabled = !!state.replay || (!this.mine && this.driver !== 0);
+    text(this.take, this.mine ? "Give the arm back" : state.kept_s > 0 ? "Ask for the arm" : "Take the arm");
+    this.take.className = this.mine || state.kept_s > 0 ? "wide" : "primary wide";
+    this.take.disabled = !!state.replay;
     this.give.hidden = !this.mine || !info.surgeon;
     if (state.replay) text(this.who, "This page shows a recording. Esc still stops the live arm.");
     else if (info.steerable) {
-      text(this.who, this.mine ? "You drive. Others watch." : this.driver ? "Somebody else drives; you watch. Esc still stops everything." : state.person ? "Nobody drives; the arm holds." : info.surgeon ? "The synthetic surgeon drives. Take the arm and it holds for you." : "Nobody drives.");
+      text(this.who, this.mine ? "You drive. Others watch." : this.driver ? `Somebody else ${state.kept_s > 0 ? "drives" : "has the arm and does nothing with it"}; you watch. Esc still stops everything.` : state.person ? "Nobody drives; the arm holds." : info.surgeon ? "The synthetic surgeon drives. Take the arm and it holds for you." : "Nobody drives.");
     }
     const locked = !this.mine;
     this.recording = !!state.recording;

@@ -6,6 +6,9 @@ import { FixtureBodies } from "./bodies";
 import type { ArmShape, CapsuleShape, Hello, PairState, State } from "./messages";
 
 const TRAIL = 900;
+/** Without a graphics card the processor draws, and the loop may run on the same one: fewer frames then. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software/i;
+const SOFTWARE_MS = 50;
 
 export class ArmView {
   readonly root = new THREE.Group();
@@ -144,6 +147,9 @@ export class Stage {
   active = 0;
   /** For measurements: when each drawn state was made, and when it was drawn. */
   onDrawn: (state: State) => void = () => {};
+  /** Least time between two frames; 0 draws whenever the screen can. */
+  frameMs = 0;
+  private framed = 0;
   private renderer: THREE.WebGLRenderer;
   private grid: THREE.GridHelper | null = null;
   private state: State | null = null;
@@ -152,6 +158,9 @@ export class Stage {
   constructor(private canvas: HTMLCanvasElement, labels: HTMLElement) {
     this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true, powerPreference: "high-performance" });
     this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    const gl = this.renderer.getContext();
+    const info = gl.getExtension("WEBGL_debug_renderer_info");
+    if (info && SOFTWARE.test(String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)))) this.frameMs = SOFTWARE_MS;
     this.camera.up.set(0, 0, 1);
     this.camera.position.set(0.22, -0.3, 0.06);
     this.orbit = new OrbitControls(this.camera, canvas);
@@ -171,7 +180,7 @@ export class Stage {
     light.addEventListener("change", () => this.paint());
     this.paint();
     this.resize();
-    this.renderer.setAnimationLoop(() => this.frame());
+    this.renderer.setAnimationLoop((now) => this.frame(now));
   }
 
   start(hello: Hello): void {
@@ -229,7 +238,9 @@ export class Stage {
     this.camera.updateProjectionMatrix();
   }
 
-  private frame(): void {
+  private frame(now: number): void {
+    if (now - this.framed < this.frameMs - 4) return;
+    this.framed = now;
     this.orbit.update();
     const drawn = this.fresh ? this.state : null;
     if (this.fresh && this.state) {
