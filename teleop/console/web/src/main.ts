@@ -24,6 +24,7 @@ let seen = false;
 
 link.on("hello", (hello) => {
   text(byId("session"), hello.session);
+  if (hello.replay) seen = false; // look at the tip of what was recorded
   document.title = `${hello.session} – Trocar console`;
   stage.start(hello);
   panel.start(hello);
