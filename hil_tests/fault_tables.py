@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hil_tests.faults import Outcome
+from hil_tests.stack import SERVO_M
 from teleop.conform.page import Section, page
 from teleop.conform.plot import Plot
 
@@ -79,11 +80,12 @@ a hand, a `trocar impair` before the arm and one before the hand, all in process
   limit times the time it took. A command above 1 fails, and an arm above 1.2, the headroom of its motors.
 - **commands**, **arm**: smallest distance from the forbidden floor, by plain formulas from the joint
   positions that were commanded, and from those that the arm published itself.
-- A command below zero fails. An arm that is enabled anew begins where its encoders say, which may be inside;
-  then a command deeper than the arm was measured in the 50 ms before fails.
+- The fixture declares a margin of {margin:.0f} um for the servo. A command inside that margin fails. An arm
+  that is enabled anew begins where its encoders say, which may be in the margin; then a command deeper than
+  the arm was measured in the 50 ms before fails.
 - **its error**: what the arm itself may put between a command and a reading, from its data sheet: encoder
-  counts and noise, and the chord that a servo cuts (`hil_tests/judge.py` has the formulas). An arm further
-  inside than that fails.
+  counts and noise, and the chord that a servo cuts (`hil_tests/judge.py` has the formulas). An arm inside the
+  region, by more than that, fails.
 - **way back**: what the operator had to send, and the time until the arm followed again.
 - contact: the hand presses some 15 mm into the floor and slides; free: a circle of 8 mm at 0.8 Hz.
 
@@ -97,7 +99,9 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, left: Sequence[Outcome
         counts = Counter(("a process" if o.stream in _PROCESSES else o.stream, o.condition) for o in left)
         named = ", ".join(f"{n} on {stream} ({condition})" for (stream, condition), n in counts.items())
         text += f" **Not tried this time: {named}.**"
-    intro = INTRO.format(summary=text, minutes=seconds / 60.0, processors=os.cpu_count())
+    intro = INTRO.format(
+        summary=text, margin=1e6 * SERVO_M, minutes=seconds / 60.0, processors=os.cpu_count()
+    )
     rows = [HEAD, ("---",) * len(HEAD), *map(row, outcomes)]
     return intro + "".join("| " + " | ".join(cell.replace("|", "/") for cell in r) + " |\n" for r in rows)
 

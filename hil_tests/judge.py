@@ -1,8 +1,8 @@
 """How the outcome of a fault is judged: by plain formulas, from what was commanded and what the arm said.
 
-No command may be in the forbidden region, by more than rounding. One exception is not ours to choose: an arm
-that is enabled anew begins where its encoders say that it is, and those may say a micrometre inside. Then no
-command may be deeper than the arm was measured in the 50 ms before.
+No command may be in the forbidden region or in the margin that its fixture declares, by more than rounding.
+One exception is not ours to choose: an arm that is enabled anew begins where its encoders say that it is,
+and those may say a micrometre inside. Then no command may be deeper than it was measured in the 50 ms before.
 
 The arm is not its command. Two errors of its own are between them, and both are formulas of its data sheet,
 which for the simulated arm is :class:`teleop.drivers.sim.spec.SimArmSpec`:
@@ -15,7 +15,9 @@ which for the simulated arm is :class:`teleop.drivers.sim.spec.SimArmSpec`:
   ``s^2 = 2/w^2`` the variance of the delays that are averaged. A wrist at 9 rad/s, 10 mm before the tip,
   makes 5 um of that.
 
-Whoever wants the arm itself, and not only its commands, outside gives the fixture a margin of that size.
+A third has no formula: the jump from the stop to the first command after some were lost saturates the
+motors of one joint and not of another. So the fixture declares a margin for the servo, ``SERVO_M``: commands
+keep it, and the arm itself stays outside the region.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import numpy as np
 
 from hil_tests.faults import Outcome
 from hil_tests.notes import Notes, Seen
-from hil_tests.stack import Stack
+from hil_tests.stack import SERVO_M, Stack
 from teleop.conform.plot import Plot
 from teleop.drivers.sim.servo import natural_frequency
 from teleop.drivers.sim.spec import SimArmSpec
@@ -41,8 +43,8 @@ ROUNDING = 1e-6
 _BEFORE_S = 0.05
 _MEMORY = 10
 """States, of one millisecond each: four times 1/w."""
-_NEAR_UM = 50.0
-"""Only nearer than this the arm's own error is worth its sums; it never was a fifth of it."""
+_NEAR_UM = 50.0 + 1e6 * SERVO_M
+"""Only nearer than this the arm's own error is worth its sums."""
 _SILENT_S = 0.5
 
 
@@ -169,14 +171,14 @@ def _commands(stack: Stack, notes: Notes, outcome: Outcome) -> None:
             continue
         clearance_um = 1e6 * stack.clearance(np.array(b.pair["q_command"]))
         outcome.commanded_um = min(outcome.commanded_um, clearance_um)
-        if clearance_um < -ROUNDING_UM:
+        if clearance_um < 1e6 * SERVO_M - ROUNDING_UM:
             if least_um is None:
-                least_um = min(0.0, _measured_before(stack, notes.seen, a.at_s))
+                least_um = min(1e6 * SERVO_M, _measured_before(stack, notes.seen, a.at_s))
             if clearance_um < least_um - ROUNDING_UM and not any("a command in" in w for w in outcome.wrong):
                 where = f"{clearance_um:.3f} um, the arm began at {least_um:.3f} um"
                 outcome.wrong.append(f"a command in the forbidden region: {where}")
         elif least_um is None:
-            least_um = 0.0  # it began outside: nothing excuses a command inside
+            least_um = 1e6 * SERVO_M  # it began outside: nothing excuses a command inside
         # Ticks that telemetry dropped, and deadlines that were skipped, are time too.
         periods = max(1, (b.tick + b.skipped) - (a.tick + a.skipped))
         way = np.abs(np.array(b.pair["q_command"]) - np.array(a.pair["q_command"]))

@@ -33,6 +33,9 @@ from teleop.supervisor.child import tethered
 
 FLOOR_M = -0.140
 """Height of the forbidden half space; the tool's lowest body stands about 10 mm above it after homing."""
+SERVO_M = 1e-4
+"""Margin of that fixture: how far the simulated arm may be from its command. The jump from the stop to the
+first command after some were lost saturates its motors, one joint and not the other: 6 um were measured."""
 
 _START_S = 300.0
 _PERIOD_S = 1e-3
@@ -65,6 +68,7 @@ orientation = "locked"
 kind = "forbidden"
 name = "floor"
 geometry = {{ shape = "half_space", normal = [0.0, 0.0, 1.0], point_m = [0.0, 0.0, {floor}] }}
+margin = {{ servo_m = {servo} }}
 """
 
 
@@ -90,7 +94,7 @@ class Stack:
         self.session = folder / "session.toml"
         self.session.write_text(
             SESSION.format(
-                folder=folder, arm=arm, profile=profile, far=far, floor=FLOOR_M,
+                folder=folder, arm=arm, profile=profile, far=far, floor=FLOOR_M, servo=SERVO_M,
                 filter="" if tremor_filter else '[pairs.filter]\nkind = "none"',
             )
         )  # fmt: skip

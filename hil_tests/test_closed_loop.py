@@ -17,7 +17,7 @@ from hil_tests.conftest import Rig, Story
 from hil_tests.fault_tables import HEAD, row
 from hil_tests.faults import Outcome
 from hil_tests.judge import DataSheet, judge
-from hil_tests.stack import Stack, running_stack
+from hil_tests.stack import SERVO_M, Stack, running_stack
 from teleop.conform.plot import Plot
 from teleop.conform.probe import DISTURBED_S
 from teleop.conform.runner import TRIES
@@ -197,7 +197,9 @@ def test_contact_at_speed(stack: Stack, story: Story, contact: None) -> None:
         f"commands stay {commanded:.1f} um away, the arm {min(measured):.1f} um, it ends "
         f"{measured[-1]:.0f} um above; the ledger names {', '.join(sorted(named))}{disturbed}"
     )
-    good = commanded >= 0.0 and min(measured) >= -error and measured[-1] < 500.0 and "floor" in named
+    good = (
+        commanded >= 1e6 * SERVO_M and min(measured) >= -error and measured[-1] < 500.0 and "floor" in named
+    )
     demanded = (
         f"no command below 0, the arm not below its own error, -{error:.1f} um, at the floor in the end, and "
         "said so"

@@ -30,6 +30,8 @@ from teleop.wire.messages import LedgerLine, Request
 Array = npt.NDArray[np.float64]
 
 # The arm driver needs a moment to answer the first commands before its echo can be judged.
+# After this long an arm that was left in motion stands, whatever its driver says.
+_LONGEST_STOP_NS = 1_000_000_000
 _TRACKING_GRACE_TICKS = 200
 # Following begins only with the arm this near its command, as a part of what would be a fault.
 _NEAR = 0.25
@@ -82,6 +84,7 @@ class Pair:
         self.machine = TeleopMachine()
         self.now_ns = 0
         self._streaming_ticks = 0
+        self._runs_out_ns: int | None = None
         self._commands = SentCommands(arm.n)
         self._sent: Command | None = None
         self._sent_q, self._sent_v = np.zeros(arm.n), np.zeros(arm.n)
@@ -251,6 +254,8 @@ class Pair:
         streaming = bool(
             wanted and link.lease and link.state == "ENABLED" and not link.is_busy and not link.stale
         )
+        if self._runs_out(streaming):
+            streaming = False
         if not streaming:
             self._streaming_ticks = 0
             self._commands.forget()
@@ -260,6 +265,22 @@ class Pair:
             return False
         self._streaming_ticks += 1
         return True
+
+    def _runs_out(self, streaming: bool) -> bool:
+        """Whether the driver runs out the stop of a command after which no other came, so that none may now.
+
+        A new stream begins at the measured arm, at rest. To an arm in motion that would be a jump; a driver
+        that paused is enabled anew only when it has come to rest.
+        """
+        link = self.link
+        if not streaming and self._streaming_ticks and not self.motion.at_rest and link.state == "ENABLED":
+            self._runs_out_ns = self.now_ns
+        if self._runs_out_ns is None:
+            return False
+        paused = link.seen and not link.stale and link.state != "ENABLED"
+        if paused or self.now_ns - self._runs_out_ns > _LONGEST_STOP_NS:
+            self._runs_out_ns = None
+        return self._runs_out_ns is not None
 
     def _outputs(self, streaming: bool, requests: tuple[Request, ...]) -> PairOutputs:
         motion = self.motion

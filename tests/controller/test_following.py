@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from teleop.wire.messages import MeasuredJs
+
 from .rig import MS, PERIOD_S, Rig, assert_within_limits
 
 
@@ -178,6 +180,30 @@ def test_an_emergency_stop_latches_until_reset_and_enable() -> None:
     assert rig.request("reset_fault").ok
     rig.bring_up()
     assert rig.state == ("FOLLOWING", "none")
+
+
+def test_a_stream_that_ended_in_motion_begins_anew_only_when_the_arm_has_come_to_rest() -> None:
+    """The arm's clock is set back: silence to the controller, while the driver goes on."""
+    rig = Rig()
+    rig.bring_up()
+    rig.run(300)
+    whole, places = rig.measured, []
+
+    def set_back() -> MeasuredJs:
+        measured = whole()
+        measured.stamp_ns -= 1_000_000_000
+        return measured
+
+    for k in range(400):
+        if k == 100:
+            rig.measured = set_back  # type: ignore[method-assign]
+        rig.hand.p_m[0] = 0.03 * math.sin(2.0 * math.pi * 1.5 * k * PERIOD_S)
+        rig.tick()
+        places.append(rig.sim.contract.setpoint.q.copy())
+    assert rig.state[0] == "IDLE"
+    acceleration = np.abs(np.diff(places, 2, axis=0)) / PERIOD_S**2
+    assert acceleration.max(axis=0)[2] > 0.1  # it moved
+    assert np.all(acceleration <= rig.pair.arm.limits.qdd_max * 1.01 + 1e-6)
 
 
 def test_a_restarted_arm_driver_ends_the_engagement_and_can_be_engaged_again_without_a_step() -> None:

@@ -27,6 +27,12 @@ def _one(name: str, seconds: int) -> None:
         atheris.Fuzz()
 
 
+def _last_words(written: str | bytes | None) -> str:
+    """The end of what a target wrote; bytes where it was cut off."""
+    text = written.decode(errors="replace") if isinstance(written, bytes) else written or ""
+    return "\n".join(text.splitlines()[-40:])
+
+
 def main() -> int:
     """Fuzz all targets, or those named."""
     if len(sys.argv) > 2 and sys.argv[1] == "--one":
@@ -36,19 +42,27 @@ def main() -> int:
 
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     failed = []
-    for name in sys.argv[2:] or TARGETS:
+    names = sys.argv[2:] or list(TARGETS)
+    if unknown := [name for name in names if name not in TARGETS]:
+        print(f"no target named {', '.join(unknown)}; there are: {', '.join(TARGETS)}")
+        return 2
+    for name in names:
         print(f"== {name}, {seconds} s", flush=True)
         command = [sys.executable, "-m", "tests.fuzz.run", "--one", name, str(seconds)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=20 * seconds + 300, check=False
-        )
-        lines = done.stderr.splitlines()
+        limit_s = 20 * seconds + 300
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
+        except subprocess.TimeoutExpired as hung:
+            failed.append(name)
+            print(f"{name} did not end within {limit_s} s; its last words:\n{_last_words(hung.stderr)}")
+            continue
         if done.returncode:
             failed.append(name)
-            print("\n".join(lines[-40:]))
+            print(_last_words(done.stderr))
         else:
-            print(next((line for line in reversed(lines) if "DONE" in line or "Done" in line), "done"))
-    print(f"{len(TARGETS)} targets; failed: {', '.join(failed) or 'none'}")
+            lines = reversed(done.stderr.splitlines())
+            print(next((line for line in lines if "DONE" in line or "Done" in line), "done"))
+    print(f"{len(names)} targets; failed: {', '.join(failed) or 'none'}")
     return 1 if failed else 0
 
 
