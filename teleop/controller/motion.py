@@ -145,11 +145,15 @@ class Motion:
         would lead it back across a way that nobody certified: straight in joint space, it dips below a
         surface that the arm slid along.
         """
-        for _ in range(round(dt / self._period_s) - 1):
-            if self.at_rest:
-                break
-            stop_velocity(self.v, self._a, self._period_s, self._stop_v)
-            self._commit(self._stop_v)
+        missed_s = (round(dt / self._period_s) - 1) * self._period_s
+        if missed_s <= 0.0 or self.at_rest:
+            return
+        # As the driver goes: summed up over whole periods, n of them fall n v T²/(2S) short of it.
+        s, stop_s = min(missed_s, self.stop_s), self.stop_s
+        self.q += self.v * (s - s * s / (2.0 * stop_s))
+        self.v *= 1.0 - s / stop_s
+        self.stop_s = stop_time(self.v, self._a, self._period_s)
+        self._place()
 
     def stop(self) -> None:
         """Go one tick along the stop that the last command fixed."""

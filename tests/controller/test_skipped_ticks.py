@@ -67,6 +67,21 @@ def test_after_skipped_deadlines_the_arm_goes_on_from_where_its_stop_has_led_it(
     assert rig.state[0] in ("FOLLOWING", "HOLDING")
 
 
+@pytest.mark.parametrize("ticks", [1, 10, 40, 300])
+def test_the_controller_takes_up_the_stop_where_the_driver_is_on_it(ticks: int) -> None:
+    """Summed up over whole periods it was ``n v T²/(2S)`` behind: 1 mrad of a wrist after 20 of them."""
+    rig = Rig(scale=1.0, ramp_s=0.0)
+    rig.bring_up()
+    _sliding(rig, 100)
+    motion, start = rig.pair.motion, rig.pair.motion.q.copy()
+    for _ in range(ticks):
+        rig.now_ns += MS
+        rig.sim.step(rig.now_ns)
+    motion.catch_up((ticks + 1) * PERIOD_S)
+    assert np.linalg.norm(motion.q - start) > 1e-5
+    np.testing.assert_allclose(motion.q, rig.sim.contract.setpoint.q, rtol=0.0, atol=1e-12)
+
+
 def test_at_rest_a_skipped_deadline_moves_nothing() -> None:
     rig = Rig(scale=1.0)
     rig.bring_up()

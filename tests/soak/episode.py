@@ -99,9 +99,9 @@ class Track:
 
 
 def stopped(v: Array, stop_s: float, periods: int) -> Array:
-    """How far the stop after a command v (n,) leads in whole periods: ``T sum_i v max(0, 1 - i T/S)``."""
-    part = 1.0 - np.arange(1, periods + 1) * PERIOD_S / max(stop_s, PERIOD_S)
-    return v * float(np.maximum(part, 0.0).sum()) * PERIOD_S
+    """How far the stop after a command v (n,) leads in ``s`` = these periods: ``v (s - s²/(2S))``."""
+    s = min(periods * PERIOD_S, stop_s)
+    return v * (s - s * s / (2.0 * stop_s)) if stop_s > 0.0 else np.zeros_like(v)
 
 
 @dataclass(eq=False)
