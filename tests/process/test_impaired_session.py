@@ -31,6 +31,7 @@ def test_a_session_with_a_bad_network_in_it_runs_follows_and_keeps_out(tmp_path:
     told = json.loads(summary.read_text())
     assert told["states"]["FOLLOWING"] > 1.0, told["reasons"]
     assert told["violations"] == 0
-    lost = next(line for line in done.stderr.splitlines() if "impair servo_jp: offered" in line)
+    told_by_proxy = (done.stdout + done.stderr).splitlines()
+    lost = next(line for line in told_by_proxy if "servo_jp: offered" in line)
     print(lost)
     assert ", lost 0" not in lost
