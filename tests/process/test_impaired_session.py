@@ -1,4 +1,4 @@
-"""`trocar run` of a session with `[[impair]]`: the proxy is one of its processes, and what it did is seen."""
+"""`trocar run` of a session with `[[impair]]`: the controller reaches the arm through the proxy alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,3 @@ def test_a_session_with_a_bad_network_in_it_runs_follows_and_keeps_out(tmp_path:
     told = json.loads(summary.read_text())
     assert told["states"]["FOLLOWING"] > 1.0, told["reasons"]
     assert told["violations"] == 0
-    told_by_proxy = (done.stdout + done.stderr).splitlines()
-    lost = next(line for line in told_by_proxy if "servo_jp: offered" in line)
-    print(lost)
-    assert ", lost 0" not in lost
