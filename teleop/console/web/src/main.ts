@@ -43,10 +43,6 @@ link.on("state", (state) => {
   panel.show(state);
   fixtures.show(state, mine);
   replay.show(state);
-  if (!seen && state.pairs.length) {
-    seen = true;
-    requestAnimationFrame(() => stage.look("tip"));
-  }
 });
 link.onChange = (open, why) => {
   document.body.classList.toggle("lost", !open);
@@ -104,6 +100,10 @@ byId("card-close").onclick = () => {
 const probe: { drawn: number[]; state: State | null } = { drawn: [], state: null };
 stage.onDrawn = (state) => {
   probe.state = state;
+  if (!seen && state.pairs.length) {
+    seen = true;
+    stage.look("tip"); // now that the arm is where it is
+  }
   probe.drawn.push(performance.now());
   if (probe.drawn.length > 2000) probe.drawn.splice(0, 1000);
 };
