@@ -69,7 +69,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 INTRO = """# What faults do
 
 Made by `make fault-matrix`; do not edit. Each row is one fault of a running stack: controller, simulated PSM,
-a hand, a `trocar impair` before the arm and one before the hand, all in processes of their own over `ipc`.
+a hand, a `trocar impair` where the fault is, all in processes of their own over `ipc`.
 `docs/safety.md` says for each kind of fault who detects it and why; `docs/hil.md` how to run this.
 
 {summary} Taken in {minutes:.0f} minutes on {processors} processors shared with other work.
