@@ -128,5 +128,8 @@ class Controller:
                 events.append(EventRecord("state", pair.name, *now[:3], detail))
             if now[3] and now[3] != before[3]:
                 detail = f"{now[3]} closes in on an arm that cannot get out of its way in time"
+                room = pair.motion.clearance().get(now[3])
+                if room is not None:
+                    detail += f"; the arm is {abs(1e3 * room):.3f} mm {'inside it' if room < 0.0 else 'away'}"
                 events.append(EventRecord("alarm", pair.name, *now[:3], detail))
         return tuple(events)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import numpy as np
+import pytest
 
 from fixtures.gate import Gate
 from kinematics.joint_bounds import stop_time
@@ -64,6 +68,31 @@ def test_a_region_that_appears_on_the_way_of_a_stop_does_raise_the_alarm() -> No
     assert rig.request("set_fixture", fixture={"kind": "forbidden", "name": "wall", "geometry": wall}).ok
     rig.tick()
     assert any(event.kind == "alarm" for event in rig.events)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("above_m", [0.004, -0.0125])
+def test_an_alarm_says_how_deep_the_arm_is(above_m: float) -> None:
+    rig = Rig(scale=1.0, ramp_s=0.0)
+    rig.bring_up()
+    for k in range(150):
+        rig.hand.p_m = [0.0, 0.0, -1.5e-4 * k]
+        rig.tick()
+    level = float(rig.pair.motion.p_world_tip[2]) + above_m
+    wall = {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, level]}
+    assert rig.request("set_fixture", fixture={"kind": "forbidden", "name": "wall", "geometry": wall}).ok
+    arm = rig.pair.arm
+    room = math.inf
+    for _ in range(20):
+        centers = arm.sphere_centers(rig.pair.motion.q, np.zeros((arm.bodies.count, 3)))
+        room = float((centers[:, 2] - arm.bodies.radii).min()) - level
+        rig.tick()
+        if any(event.kind == "alarm" for event in rig.events):  # type: ignore[attr-defined]
+            break
+    (detail,) = [event.detail for event in rig.events if event.kind == "alarm"]  # type: ignore[attr-defined]
+    side = "inside it" if room < 0.0 else "away"
+    found = re.search(r"the arm is ([0-9.]+) mm (inside it|away)$", detail)
+    assert found, detail
+    assert (found[2], float(found[1])) == (side, pytest.approx(1e3 * abs(room), abs=0.2))
 
 
 def test_an_arm_that_holds_inside_a_region_says_so_in_every_tick() -> None:
