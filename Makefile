@@ -33,7 +33,7 @@ page: ## build the console's page from its lock file; fails where that is not th
 	cd teleop/console/web && npm ci --no-audit --no-fund && npm run check && npm run build
 	git diff --exit-code --stat -- teleop/console/static
 
-browser: $(DEV) ## the console's page driven in a Chromium that is on this machine (2 minutes)
+browser: $(DEV) ## the console's page driven in a Chromium that is on this machine (7 minutes)
 	$(BIN)/python -m pytest tests/browser tests/console/test_page.py $(ARGS)
 
 bench: $(DEV) ## measured claims, each beside a peer
