@@ -8,7 +8,7 @@ from teleop.recorder.read import read_recording
 from teleop.recorder.replay.exact import replay
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "recordings" / "vessel_guard.mcap"
-TICKS = 1998
+TICKS = 2007
 
 
 def test_the_example_is_read_whole_and_replayed_to_its_end() -> None:
