@@ -201,8 +201,8 @@ def test_contact_at_speed(stack: Stack, story: Story, contact: None) -> None:
         commanded >= 1e6 * SERVO_M and min(measured) >= -error and measured[-1] < 500.0 and "floor" in named
     )
     demanded = (
-        f"no command below 0, the arm not below its own error, -{error:.1f} um, at the floor in the end, and "
-        "said so"
+        f"no command below {1e6 * SERVO_M:.0f} um, the arm not below its own error, -{error:.1f} um, "
+        "at the floor in the end, and said so"
     )
     story.tell("Contact at speed", text, demanded, good, plot)
 
