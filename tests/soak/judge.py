@@ -108,7 +108,8 @@ class Tally:
     @property
     def failures(self) -> int:
         """What must be zero."""
-        return self.violations + self.deeper + self.limits + self.off_trocar + self.apart + self.walls
+        entered = self.violations + self.deeper + self.apart + self.walls
+        return entered + self.limits + self.off_trocar + self.unexplained
 
     def plain(self) -> dict[str, Any]:
         """As JSON takes it."""
