@@ -65,6 +65,7 @@ def tick_record(
                 arm_requests=[_no_lease_in_request(request) for request in went.arm_requests],
                 planes=went.planes,
                 beside_n=went.beside_n.tolist(),
+                remote_n=went.remote_n.tolist() if went.remote_n.any() else None,
             )
             for name, came, went in zip(names, inputs.pairs, outputs.pairs, strict=True)
         ],

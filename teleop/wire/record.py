@@ -46,6 +46,7 @@ class PairRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
         arm_requests: what was asked of the arm driver.
         planes: the constraint planes that the hand was given, see ``servo_cf``.
         beside_n: the force that no plane stands for, N; ``None`` in recordings that have neither.
+        remote_n: the arm's own force on the hand, N; ``None`` while there is none.
     """
 
     pair: str
@@ -56,6 +57,7 @@ class PairRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     arm_requests: list[Request] = []
     planes: list[ConstraintPlane] = []
     beside_n: list[float] | None = None
+    remote_n: list[float] | None = None
 
 
 class RequestRecord(msgspec.Struct, kw_only=True, omit_defaults=True):

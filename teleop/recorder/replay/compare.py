@@ -78,7 +78,10 @@ class Fields:
             pairs,
             [pair.command for pair in record.pairs],
             [pair.arm_requests for pair in record.pairs],
-            [None if pair.beside_n is None else [pair.planes, pair.beside_n] for pair in record.pairs],
+            [
+                None if pair.beside_n is None else [pair.planes, pair.beside_n, pair.remote_n]
+                for pair in record.pairs
+            ],
             [[entry.token, entry.reply] for entry in record.replies],
             [[e.kind, e.data.get("pair"), e.state, e.teleop_state, e.reason] for e in record.events],
         )
@@ -99,7 +102,12 @@ class Fields:
             [pair_telemetry(p, out) for p, out in zip(pairs, outputs.pairs, strict=True)] if told else (),
             [None if out.command is None else command_record(out.command) for out in outputs.pairs],
             [list(out.arm_requests) for out in outputs.pairs],
-            [[out.planes, out.beside_n.tolist()] if felt else None for out in outputs.pairs],
+            [
+                [out.planes, out.beside_n.tolist(), out.remote_n.tolist() if out.remote_n.any() else None]
+                if felt
+                else None
+                for out in outputs.pairs
+            ],
             [[token, reply] for token, reply in outputs.replies],
             [[e.kind, e.pair, e.state.value, e.teleop.value, e.reason.code] for e in outputs.events],
         )
@@ -146,7 +154,7 @@ class Fields:
         flat.insert(senses * n, ("decide", "state", state))
         flat += [("command", f"pairs[{k}].command", command) for k, command in enumerate(commands)]
         flat += [("command", f"pairs[{k}].arm_requests", r) for k, r in enumerate(arm_requests)]
-        flat += [("tell", f"pairs[{k}].planes and beside_n", f) for k, f in enumerate(felt)]
+        flat += [("tell", f"pairs[{k}].planes, beside_n and remote_n", f) for k, f in enumerate(felt)]
         return [*flat, ("tell", "replies", replies), ("tell", "events", events)]
 
 
