@@ -121,9 +121,8 @@ def spheres_ahead(
     jacobians: Array,
 ) -> None:
     """As :func:`sphere_centers`, with the Jacobians ``(m, 3, n)`` of the centres."""
-    link_frames(q, placements, prismatic, frames)
+    sphere_centers(q, placements, prismatic, frames, link, local, out)
     for i in range(link.shape[0]):
-        point_in_world(frames, link[i], local[i], out[i])
         point_jacobian(frames, prismatic, link[i], out[i], jacobians[i])
 
 

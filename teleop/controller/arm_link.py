@@ -96,7 +96,6 @@ class ArmLink:
         self.is_homed = self.is_busy = False
         self.driver_reason = ""
         self.effort: Array | None = None
-        self.fresh = False
         self.age_ns = -1
         self.lease = b""
         self.restarted = self.fresh = False

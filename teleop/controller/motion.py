@@ -370,18 +370,17 @@ class Motion:
             self.ledger.append(LedgerLine("inverse kinematics", "held", "tip", asked_m))
         if rows is None:
             return
-        names, bodies = self._guard.scene.names, self._guard.view.body_names
-        for k, by_m in zip(result.active.tolist(), result.active_m.tolist(), strict=True):
-            if k < len(rows.b):
-                body = bodies[rows.body[k]] if rows.body[k] >= 0 else "tip"
-                self.ledger.append(LedgerLine(names[rows.owner[k]], "clamped", body, by_m))
+        clamped = list(zip(result.active.tolist(), result.active_m.tolist(), strict=True))
         if len(result.relaxed):
             # Relaxed rows get a little inside for the solver; what stands against them need not press then.
             tight = rows.A @ result.v * self._period_s - rows.b < _NOTABLE_M
             tight[[k for k in (*result.active, *result.relaxed) if k < len(rows.b)]] = False
-            for k in np.flatnonzero(tight):
+            clamped += [(k, 0.0) for k in np.flatnonzero(tight)]
+        names, bodies = self._guard.scene.names, self._guard.view.body_names
+        for k, by_m in clamped:
+            if k < len(rows.b):
                 body = bodies[rows.body[k]] if rows.body[k] >= 0 else "tip"
-                self.ledger.append(LedgerLine(names[rows.owner[k]], "clamped", body, 0.0))
+                self.ledger.append(LedgerLine(names[rows.owner[k]], "clamped", body, by_m))
         for k in result.relaxed:
             if k < len(rows.b):
                 self.ledger.append(LedgerLine(names[rows.owner[k]], "relaxed", "", float(result.slack[k])))

@@ -29,9 +29,9 @@ from teleop.wire.messages import LedgerLine, Request
 
 Array = npt.NDArray[np.float64]
 
-# The arm driver needs a moment to answer the first commands before its echo can be judged.
 # After this long an arm that was left in motion stands, whatever its driver says.
 _LONGEST_STOP_NS = 1_000_000_000
+# The arm driver needs a moment to answer the first commands before its echo can be judged.
 _TRACKING_GRACE_TICKS = 200
 # Following begins only with the arm this near its command, as a part of what would be a fault.
 _NEAR = 0.25

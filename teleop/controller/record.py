@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from teleop.controller.types import Command, ControllerInputs, ControllerOutputs, PairInputs
+from teleop.controller.types import Command, ControllerInputs, ControllerOutputs, PairInputs, PairOutputs
 from teleop.wire.messages import Event, Reply, Request, Telemetry
 from teleop.wire.record import (
     CommandRecord,
@@ -65,7 +65,7 @@ def tick_record(
                 arm_requests=[_no_lease_in_request(request) for request in went.arm_requests],
                 planes=went.planes,
                 beside_n=went.beside_n.tolist(),
-                remote_n=went.remote_n.tolist() if went.remote_n.any() else None,
+                remote_n=remote_record(went),
             )
             for name, came, went in zip(names, inputs.pairs, outputs.pairs, strict=True)
         ],
@@ -88,6 +88,11 @@ def command_record(command: Command) -> CommandRecord:
         command.jaw_rad,
         stand_in(command.lease),
     )
+
+
+def remote_record(outputs: PairOutputs) -> list[float] | None:
+    """The arm's own force on the hand, shape (3,), N; ``None`` while there is none."""
+    return outputs.remote_n.tolist() if outputs.remote_n.any() else None
 
 
 _STAND_IN = b"recorded:"

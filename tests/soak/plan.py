@@ -130,11 +130,10 @@ def clearance_at_home(arms: list[ArmPlace], region: Region) -> float:
     """Least clearance of the bodies a region guards, over a beat of its motion [m]."""
     least = np.inf
     rate = min((r for _, r, _ in (*region.waves, *region.swell)), default=1.0)
-    moves = bool(region.waves or region.swell)
     for arm in arms:
         mask = arm.mask(region.bodies)
         centers, radii = arm.centers[mask], arm.oracle.radii[mask]
-        for t in np.linspace(0, 1 / rate, 24 if moves else 1):
+        for t in np.linspace(0, 1 / rate, 24 if region.moves else 1):
             d = region.distance(centers, np.full(len(centers), t)) - radii
             least = min(least, float(d.min(initial=np.inf)))
     return least

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from teleop.controller.pair import Pair
-from teleop.controller.record import command_record
+from teleop.controller.record import command_record, remote_record
 from teleop.controller.telemetry import pair_telemetry
 from teleop.controller.types import ControllerOutputs
 from teleop.wire.messages import PairTelemetry
@@ -103,9 +103,7 @@ class Fields:
             [None if out.command is None else command_record(out.command) for out in outputs.pairs],
             [list(out.arm_requests) for out in outputs.pairs],
             [
-                [out.planes, out.beside_n.tolist(), out.remote_n.tolist() if out.remote_n.any() else None]
-                if felt
-                else None
+                [out.planes, out.beside_n.tolist(), remote_record(out)] if felt else None
                 for out in outputs.pairs
             ],
             [[token, reply] for token, reply in outputs.replies],
