@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from teleop.config.session import RATE_HZ
+from teleop.config.schema import RATE_HZ
 from teleop.wire.messages import Telemetry
 
 _LOOK_S = 0.5

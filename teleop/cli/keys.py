@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from teleop.config.errors import suggest
-from teleop.config.session import SecuritySpec, SessionSpec
+from teleop.config.schema import SecuritySpec, SessionSpec
 from teleop.config.toml import apply_overrides, read_toml, validate
 from teleop.wire.keys import PUBLIC, SECRET, make_keys
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinematics.arm import ArmModel
-from teleop.config.session import RATE_HZ
+from teleop.config.schema import RATE_HZ
 from teleop.console.messages import Channel
 from teleop.wire.messages import Telemetry
 

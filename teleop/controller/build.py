@@ -15,7 +15,8 @@ from kinematics.arm import ArmModel
 from kinematics.ik import DifferentialIK
 from kinematics.pose import quat_to_matrix
 from kinematics.spec import ArmSpec
-from teleop.config.session import RATE_HZ, ArmEntry, PairSpec, Session
+from teleop.config.schema import RATE_HZ, ArmEntry, PairSpec
+from teleop.config.session import Session
 from teleop.controller.arm_link import ArmLink
 from teleop.controller.controller import Controller
 from teleop.controller.guard import Guard

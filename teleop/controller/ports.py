@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from teleop.config.session import PairSpec, Session
+from teleop.config.schema import PairSpec
+from teleop.config.session import Session
 from teleop.controller.types import (
     ControllerInputs,
     ControllerOutputs,

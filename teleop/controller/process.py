@@ -9,7 +9,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from teleop.config.session import RATE_HZ, Session
+from teleop.config.schema import RATE_HZ
+from teleop.config.session import Session
 from teleop.controller.build import build_controller
 from teleop.controller.controller import Controller
 from teleop.controller.ports import Ports

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 
 from fixtures.spec import AnyFixture
 from fixtures.warm_up import is_compiled
-from teleop.config.session import RATE_HZ, Session
+from teleop.config.schema import RATE_HZ
+from teleop.config.session import Session
 from teleop.controller.build import build_controller, place_arm
 from teleop.controller.controller import Controller
 from teleop.controller.pair import Pair

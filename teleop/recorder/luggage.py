@@ -26,7 +26,8 @@ from fixtures.fields.field import Field
 from fixtures.fixture import Fixture
 from fixtures.spec import AnyFixture
 from kinematics.spec import ArmSpec
-from teleop.config.session import Session, SessionSpec
+from teleop.config.schema import SessionSpec
+from teleop.config.session import Session
 from teleop.config.toml import apply_overrides, find_profile, validate
 from teleop.haptics.device import DeviceSpec
 from teleop.recorder.sink import RecordingError

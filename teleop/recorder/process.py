@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.geometry.baked import Workshop
-from teleop.config.session import RATE_HZ, Session
+from teleop.config.schema import RATE_HZ
+from teleop.config.session import Session
 from teleop.loop.signals import StopFlag, stop_on_signals
 from teleop.recorder.live_files import LiveFiles
 from teleop.recorder.luggage import FIELDS_JSON, field_hashes, pack

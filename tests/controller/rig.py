@@ -10,7 +10,7 @@ import numpy as np
 from fixtures.gate import Gate
 from fixtures.scene import Scene
 from kinematics.spec import ArmSpec
-from teleop.config.session import ArmEntry, MasterEntry, PairSpec
+from teleop.config.schema import ArmEntry, MasterEntry, PairSpec
 from teleop.config.toml import find_profile, read_toml, validate
 from teleop.controller.build import PERIOD_S, build_pair
 from teleop.controller.controller import Controller

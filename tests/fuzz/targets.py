@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from teleop.config.errors import ConfigError
-from teleop.config.session import SessionSpec
+from teleop.config.schema import SessionSpec
 from teleop.config.toml import validate
 from teleop.controller.requests import RequestDesk
 from teleop.drivers.contract import ArmContract

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from teleop.config.session import load_session
+from teleop.config.load import load_session
 from teleop.controller.types import ControllerInputs
 
 from .theatre import FLOOR, Theatre, floor_toml, nan_hand, session_file

@@ -13,7 +13,8 @@ import numpy as np
 
 from kinematics.arm import ArmModel
 from kinematics.spec import ArmSpec
-from teleop.config.session import Session, load_session
+from teleop.config.load import load_session
+from teleop.config.session import Session
 from teleop.config.toml import find_profile, read_toml, validate
 
 from .arm_oracle import ArmOracle

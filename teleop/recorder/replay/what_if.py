@@ -21,7 +21,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from teleop.config.session import RATE_HZ, Session, load_session
+from teleop.config.load import load_session
+from teleop.config.schema import RATE_HZ
+from teleop.config.session import Session
 from teleop.controller.build import build_controller
 from teleop.controller.controller import Controller
 from teleop.controller.record import tick_inputs

@@ -9,7 +9,7 @@ from typing import Any
 
 from fixtures.fixture import Fixture
 from kinematics.ik_result import LIMITERS
-from teleop.config.session import RATE_HZ
+from teleop.config.schema import RATE_HZ
 from teleop.recorder.report import figures, tables
 from teleop.recorder.report.checks import Check
 from teleop.recorder.report.html import Page, table

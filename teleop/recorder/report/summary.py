@@ -14,7 +14,7 @@ from fixtures.fixture import Fixture
 from fixtures.geometry.baked import Workshop
 from fixtures.kinds.guidance import Guidance
 from kinematics.ik_result import LIMITERS
-from teleop.config.session import RATE_HZ
+from teleop.config.schema import RATE_HZ
 from teleop.errors import TrocarError
 from teleop.recorder.live_files import Relocation
 from teleop.recorder.replay.exact import restored
