@@ -291,11 +291,11 @@ def _region(
     free = (start >= -ROUNDING_M) & ~alarmed
     if region.moves:
         # A region that came into one sphere is held still for all: the arm answers for its own motion only.
-        # One that deforms is known by frames, and may have come by all that it can grow until the next.
+        # One that deforms is known by frames: it may be known to be here while in truth it has drawn back.
         came = np.zeros(len(near), dtype=bool)
         came[tick[start < ROUNDING_M]] = True
         recovering = (track.flags[now] & RECOVERING)[tick] > 0
-        came[tick[recovering & (start < region.growth_m)]] = True
+        came[tick[recovering & (start < region.unseen_m)]] = True
         free &= ~came[tick]
     least = start.copy()
     for way in [("way", s) for s in WAY] + [("stop", s) for s in STOP]:

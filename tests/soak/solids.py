@@ -168,7 +168,8 @@ class Region:
         T: (4, 4) rest pose.
         waves: (amplitude (3,) [m], rate [Hz], phase [rad]) of its motion.
         swell: (amplitude [m], rate [Hz], phase [rad]) by which its surface moves outwards.
-        growth_m: most that its surface may move from one frame to the next.
+        unseen_m: most by which it may be farther than is known: until the next frame its surface may draw
+            back as far as it is taken to grow.
         since_s: acts from this time on.
         until_s: until then.
     """
@@ -181,7 +182,7 @@ class Region:
     T: Array = field(default_factory=lambda: np.eye(4))
     waves: tuple[tuple[Array, float, float], ...] = ()
     swell: tuple[tuple[float, float, float], ...] = ()
-    growth_m: float = 0.0
+    unseen_m: float = 0.0
     since_s: float = -np.inf
     until_s: float = np.inf
 
@@ -196,11 +197,11 @@ class Region:
             (np.array(w["amplitude_m"]), w["rate_hz"], w.get("phase_rad", 0.0))
             for w in motion.get("waves", ())
         )
-        geometry, swell, growth = fixture["geometry"], (), 0.0
+        geometry, swell, unseen = fixture["geometry"], (), 0.0
         if "deforms" in fixture:
             deforms = fixture["deforms"]
             geometry, swell = _imaged(geometry, deforms)
-            growth = deforms["speed_m_s"] * deforms["period_s"] / (len(deforms["frames"]) + 1)
+            unseen = 2.0 * deforms["speed_m_s"] * deforms["period_s"] / (len(deforms["frames"]) + 1)
         return cls(
             fixture["name"],
             exact(geometry, mesh),
@@ -210,7 +211,7 @@ class Region:
             T,
             waves,
             swell,
-            growth,
+            unseen,
         )
 
     def shift(self, t: Array) -> Array:
