@@ -119,3 +119,12 @@ def armed(**options: Any) -> Bench:
     new = bench(**options)
     new.arm()
     return new
+
+
+V = np.array([1.0, -0.25])
+
+
+def moving(stop_s: float, **options: bool) -> tuple[Bench, np.ndarray]:
+    """An arm at the velocity ``V`` whose last command asks for ``stop_s``; and that command's position."""
+    arm = armed(**options)
+    return arm, arm.cruise(V, 100, stop_s)
