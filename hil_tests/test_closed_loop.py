@@ -56,7 +56,7 @@ def _undisturbed(stack: Stack, seconds: float, way: Callable[[np.ndarray, float]
     """Lead the hand along ``way(begin, t)`` and take notes; again where this machine itself stood still.
 
     Returns:
-        what a person should know of how it was measured, or nothing.
+        how this machine was late in every try, or nothing.
     """
     text = ""
     for attempt in range(1, TRIES + 1):
@@ -68,7 +68,7 @@ def _undisturbed(stack: Stack, seconds: float, way: Callable[[np.ndarray, float]
         if notes.gap_s <= DISTURBED_S and skipped <= SKIPPED_SHARE * len(notes.ticks):
             return text
         text = (
-            f"; disturbed in {attempt} tries: the hand stood still for {1e3 * notes.gap_s:.0f} ms, "
+            f"disturbed in {attempt} tries: the hand stood still for {1e3 * notes.gap_s:.0f} ms, "
             f"{skipped} deadlines of the controller skipped; {notes.states()}"
         )
     return text
@@ -141,10 +141,11 @@ def test_latency_and_tracking_by_a_sweep(stack: Stack, story: Story) -> None:
     text = (
         f"command to arm {late:.1f} ms, gain within {flat:.2f} dB to 4 Hz; hand to arm "
         f"{whole_delay[np.argmin(np.abs(hz - 1.0))]:.1f} ms at 1 Hz; "
-        f"followed {100 * followed:.0f} %{disturbed}"
+        f"followed {100 * followed:.0f} %"
     )
     good = late <= 30.0 and flat <= 1.0 and bool(followed > 0.9)
-    story.tell("Sweep 0.5-12 Hz, 2 mm", text, "delay <= 30 ms, gain within 1 dB to 4 Hz", good, *plots)
+    demanded = "delay <= 30 ms, gain within 1 dB to 4 Hz, followed > 90 %"
+    story.tell("Sweep 0.5-12 Hz, 2 mm", text, demanded, good, *plots, disturbed=disturbed)
 
 
 def test_tracking_of_a_step(stack: Stack, story: Story) -> None:
@@ -168,11 +169,11 @@ def test_tracking_of_a_step(stack: Stack, story: Story) -> None:
     plot = Plot("A step of 4 mm in 120 ms", "s", "mm", tuple(curves))
     text = (
         f"{late:.0f} ms late at half, overshoot {100 * over:.1f} %, within 5 % after {settled:.0f} ms, "
-        f"ends off by {1e6 * (end - size):.0f} um{disturbed}"
+        f"ends off by {1e6 * (end - size):.0f} um"
     )
     good = bool(late <= 60.0 and over <= 0.25 and settled <= 500.0 and abs(end - size) <= 0.2e-3)
     demanded = "half within 60 ms, overshoot <= 25 %, settled within 500 ms, end within 0.2 mm"
-    story.tell("Step", text, demanded, good, plot)
+    story.tell("Step", text, demanded, good, plot, disturbed=disturbed)
 
 
 def test_contact_at_speed(stack: Stack, story: Story, contact: None) -> None:
@@ -195,16 +196,16 @@ def test_contact_at_speed(stack: Stack, story: Story, contact: None) -> None:
     plot = Plot("Contact at 50 mm/s", "s", "height of the lowest body, mm", (height,))
     text = (
         f"commands stay {commanded:.1f} um away, the arm {min(measured):.1f} um, it ends "
-        f"{measured[-1]:.0f} um above; the ledger names {', '.join(sorted(named))}{disturbed}"
+        f"{measured[-1]:.0f} um above; the ledger names {', '.join(sorted(named))}"
     )
-    good = (
-        commanded >= 1e6 * SERVO_M and min(measured) >= -error and measured[-1] < 500.0 and "floor" in named
-    )
+    # However late the machine: what was sent stays outside. Only whether it got there is a matter of time.
+    safe = commanded >= 1e6 * SERVO_M and min(measured) >= -error
+    good = safe and measured[-1] < 500.0 and "floor" in named
     demanded = (
         f"no command below {1e6 * SERVO_M:.0f} um, the arm not below its own error, -{error:.1f} um, "
         "at the floor in the end, and said so"
     )
-    story.tell("Contact at speed", text, demanded, good, plot)
+    story.tell("Contact at speed", text, demanded, good, plot, disturbed=disturbed if safe else "")
 
 
 def _outage(stream: str, role: str, seconds: float) -> Callable[[Stack], None]:
@@ -233,11 +234,16 @@ def test_fault(
         pytest.skip("this rig does not allow contact with the virtual floor")
     if stream == "arm driver" and not stack.own_arm:
         pytest.skip("somebody else starts this driver")
-    outcome = judge(stack, matrix.try_fault(stack, Outcome(what, stream, condition), do))
+    demanded = "no jump, no violation, follows again"
+    try:
+        outcome = judge(stack, matrix.try_fault(stack, Outcome(what, stream, condition), do))
+    except matrix.NotReached as error:
+        story.tell(what, "not tried", demanded, False, disturbed=str(error))
+        return
     cells = dict(zip(HEAD, row(outcome), strict=True))
     text = (
         f"{cells['detected']} by {cells['by'] or 'nobody'}; step {cells['step']}, arm {cells['arm step']}, "
         f"clearance {cells['arm']}; back: {cells['way back']}; {cells['verdict']}"
     )
     plots = (outcome.plot,) if outcome.plot else ()
-    story.tell(what, text, "no jump, no violation, follows again", not outcome.wrong, *plots)
+    story.tell(what, text, demanded, not outcome.wrong, *plots)

@@ -56,7 +56,7 @@ class Section:
     Attributes:
         title: its heading.
         head: column names of its table.
-        rows: cells as plain text; one that is ``pass``, ``fail`` or ``skip`` is coloured.
+        rows: cells as plain text; one that is ``pass``, ``fail``, ``skip`` or ``not judged`` is coloured.
         plots: pictures under the table.
         text: a sentence before the table.
     """
@@ -114,5 +114,6 @@ def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
 
 
 def _cell(text: str) -> str:
-    colour = f' class="{text}"' if text in ("pass", "fail", "skip") else ""
+    name = {"pass": "pass", "fail": "fail", "skip": "skip", "not judged": "skip"}.get(text)
+    colour = f' class="{name}"' if name else ""
     return f"<td{colour}>{escape(text)}</td>"
