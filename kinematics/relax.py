@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 PRIMAL_TOL = 1e-10
 """DAQP's default of 1e-6 is absolute: a micrometre. See research notes; rows here have unit length."""
@@ -21,6 +22,11 @@ MARGIN = 1e-7
 
 A feasible set without an inside reads as infeasible to the solver."""
 _UNBOUNDED = 1e30
+_SOFT = 8
+_OPTIMAL = (1, 2)
+"""What DAQP calls a row that may be missed at a cost; and its answers, with none missed and with some."""
+_FIRST_ROWS = 16
+"""How many rows the search for the least slack takes in at first; then twice as many each time."""
 
 
 def solve_qp(
@@ -38,9 +44,18 @@ def solve_qp(
     look plausible.
     """
     x, _, flag, info = daqp.solve(
-        hessian, linear, rows, upper, lower, sense, primal_tol=PRIMAL_TOL, iter_limit=limit
+        hessian,
+        linear,
+        rows,
+        upper,
+        lower,
+        sense,
+        primal_tol=PRIMAL_TOL,
+        iter_limit=limit,
+        w_soft=_SLACK_COST,
+        rho_soft=1.0 / _SLACK_CURVATURE,
     )
-    if flag != 1:
+    if flag not in _OPTIMAL:
         return None
     return x, info["lam"]
 
@@ -64,11 +79,11 @@ def least_slack(
 ) -> Array:
     """Return the slack per row, shape ``(k,)``, that makes ``rows y >= bound - slack`` feasible.
 
-    Rows that only lack an inside, as opposite ones do, get that and nothing else. Otherwise, in the declared
-    order: rows with the highest priority number give way first, up to ``max_slack``; within a
-    priority the weighted sum of slack is smallest (L1: as few rows as possible give way). Only if all soft
-    rows together do not suffice do hard rows give way, at most down to what the stop step ``stop`` gives;
-    soft rows then go as far too. So a solution always exists: ``stop`` itself.
+    Soft rows that only lack an inside, as opposite ones do, get that and nothing else. Otherwise, and beyond
+    that, in the declared order: rows with the highest priority number give way first, up to ``max_slack``;
+    within a priority the weighted sum of slack is smallest (L1: as few rows as possible give way). Only if
+    all soft rows together do not suffice do hard rows give way, at most down to what the stop step ``stop``
+    gives; soft rows then go as far too. So a solution always exists: ``stop`` itself.
 
     Args:
         rows: Unit rows, shape ``(k, n)``, for scaled joint speeds.
@@ -82,10 +97,9 @@ def least_slack(
         stop: The stop step, shape ``(n,)``, inside the box.
         limit: Iteration cap per QP.
     """
-    if (priority > 0).any():
-        inside = np.where(priority > 0, MARGIN, 0.0)
-        if _has_inside(rows, bound - inside, lo, hi, target, limit):
-            return inside
+    inside = np.where(priority > 0, MARGIN, 0.0)
+    if inside.any() and _has_inside(rows, bound - inside, lo, hi, target, limit):
+        return inside
     to_stop = slack_of_stop(rows, bound, stop)
     levels = sorted({int(p) for p in priority} | {0}, reverse=True)
     for lowest in levels:
@@ -93,14 +107,14 @@ def least_slack(
         if lowest == 0:
             ceiling = np.maximum(ceiling, to_stop)
         ceiling = np.where(priority >= lowest, ceiling, 0.0)
-        fixed = np.zeros_like(bound)
+        fixed = inside
         for level in (p for p in reversed(levels) if p >= lowest):
             paid = priority == level
             free = priority > level
             found = _minimise(rows, bound - fixed, paid, free, weight, ceiling, lo, hi, target, limit)
             if found is None:
                 break
-            fixed = np.where(paid, found + MARGIN, fixed)
+            fixed = np.where(paid, fixed + found + MARGIN, fixed)
         else:
             return fixed
     # The solver gave up on a degenerate set: what the stop needs is always enough.
@@ -125,8 +139,8 @@ def _has_inside(rows: Array, bound: Array, lo: Array, hi: Array, target: Array, 
 def _minimise(
     rows: Array,
     bound: Array,
-    paid: NDArray[np.bool_],
-    free: NDArray[np.bool_],
+    paid: Mask,
+    free: Mask,
     weight: Array,
     ceiling: Array,
     lo: Array,
@@ -134,38 +148,90 @@ def _minimise(
     target: Array,
     limit: int,
 ) -> Array | None:
-    """Least weighted slack of the ``paid`` rows while the ``free`` ones cost nothing; None if infeasible."""
-    n, k = len(lo), len(bound)
-    slack = np.flatnonzero((paid | free) & (ceiling > 2.0 * MARGIN))  # the stop meets the other ones
-    m = len(slack)
-    hessian = np.diag(np.concatenate([np.ones(n), np.full(m, _SLACK_CURVATURE)]))
+    """Least weighted slack of the ``paid`` rows while the ``free`` ones cost nothing; None if infeasible.
+
+    A linear program by proximal steps: each QP is well conditioned, and a few of them end it.
+    """
+    k = len(bound)
+    most = np.where((paid | free) & (ceiling > 2.0 * MARGIN), ceiling, 0.0)  # the stop meets the other ones
+    costly = np.flatnonzero(paid & (most > 0.0))
     # Relative weights beyond 1e3 would drown the curvature in rounding.
-    relative = np.clip(weight / max(weight[paid].max(initial=0.0), 1e-300), 1e-3, 1.0)
-    cost = _SLACK_COST * np.where(paid, relative, 0.0)[slack]
-    extended = np.zeros((k, n + m))
-    extended[:, :n] = rows
-    extended[slack, n + np.arange(m)] = 1.0
-    lower = np.concatenate([lo, np.zeros(m), bound])
-    upper = np.concatenate([hi, np.minimum(ceiling[slack], _UNBOUNDED), np.full(k, _UNBOUNDED)])
-    sense = np.zeros(n + m + k, dtype=np.int32)
-    centre = np.concatenate([target, np.zeros(m)])
+    relative = np.clip(weight[costly] / max(weight[costly].max(initial=0.0), 1e-300), 1e-3, 1.0)
+    cost = np.concatenate([np.zeros(k), _SLACK_COST * relative])
+    rows, bound = np.concatenate([rows, rows[costly]]), np.concatenate([bound - most, bound[costly]])
+    used = np.zeros(len(bound), dtype=np.bool_)
+    y, slack = target, np.zeros(len(bound))
     best: Array | None = None
-    least = np.inf
-    # A linear program by proximal steps: each QP is well conditioned, and a few of them end it.
+    least, settled = np.inf, _SETTLED * _SLACK_COST
     for _ in range(_PROXIMAL_STEPS):
-        linear = np.concatenate([np.zeros(n), cost]) - np.diag(hessian) * centre
-        found = solve_qp(hessian, linear, extended, upper, lower, sense, limit)
-        if found is None or not np.isfinite(found[0]).all():
+        found = _proximal_step(rows, bound, cost, lo, hi, y, slack, used, limit)
+        if found is None:
             break
-        centre = found[0]
-        total = float(cost @ centre[n:])
+        y, slack = found
+        total = float(cost @ slack)
         if total < least:
-            best = centre[n:]
-        if total > least - _SETTLED * _SLACK_COST:
+            best = slack
+        if total <= settled or total > least - settled:
             break
         least = total
     if best is None:
         return None
     result = np.zeros(k)
-    result[slack] = np.clip(best, 0.0, None)
+    result[costly] = np.clip(best[k:], 0.0, None)
     return result
+
+
+def _proximal_step(
+    rows: Array,
+    bound: Array,
+    cost: Array,
+    lo: Array,
+    hi: Array,
+    centre: Array,
+    centre_slack: Array,
+    used: Mask,
+    limit: int,
+) -> tuple[Array, Array] | None:
+    """Point and slacks ``(y, s)`` of least cost near the centre, or None.
+
+    Minimises ``cost . s + ½ |y - centre|² + ½ c |s|²`` over the box with ``rows y + s >= bound``, ``s >= 0``,
+    and ``s = 0`` where a row has no cost. Few rows matter, so the QP has only the ``used`` ones, and takes in
+    the worst of those that its solution does not meet until there is none: then it solves all of them.
+
+    The solver has slacks of its own, all of one cost. A row of a lower one gets a variable instead, which is
+    slower: the solver first takes up every such variable.
+    """
+    n = len(lo)
+    alike = cost == _SLACK_COST
+    apart = (cost > 0.0) & ~alike
+    y, slack, batch, solved = np.clip(centre, lo, hi), centre_slack, _FIRST_ROWS, False
+    while True:
+        missing = np.where(used, 0.0, bound - rows @ y)
+        worst = missing.argsort()[-batch:]
+        worst = worst[missing[worst] > PRIMAL_TOL]
+        if not len(worst) and solved:
+            return y, slack
+        used[worst] = solved = True
+        batch *= 2
+        row = np.flatnonzero(used)
+        column = np.flatnonzero(apart[row])
+        s, m, r = row[column], len(column), len(row)
+        extended = np.zeros((r, n + m))
+        extended[:, :n] = rows[row]
+        extended[column, n + np.arange(m)] = 1.0
+        sense = np.zeros(n + m + r, dtype=np.int32)
+        sense[n + m :][alike[row]] = _SOFT
+        found = solve_qp(
+            np.diag(np.concatenate([np.ones(n), np.full(m, _SLACK_CURVATURE)])),
+            np.concatenate([-centre, cost[s] - _SLACK_CURVATURE * centre_slack[s]]),
+            extended,
+            np.concatenate([hi, np.full(m + r, _UNBOUNDED)]),
+            np.concatenate([lo, np.zeros(m), bound[row]]),
+            sense,
+            limit,
+        )
+        if found is None or not np.isfinite(found[0]).all():
+            return None
+        y = found[0][:n]
+        slack = np.where(alike & used, np.maximum(bound - rows @ y, 0.0), 0.0)
+        slack[s] = found[0][n:]

@@ -218,6 +218,30 @@ def test_soft_rows_that_only_lack_an_inside_cost_one_small_qp(monkeypatch):
     np.testing.assert_array_equal(slack, MARGIN)
 
 
+def test_of_many_soft_rows_that_give_way_none_brings_a_variable_and_few_are_solved_for(monkeypatch):
+    seen = []
+
+    def counted(hessian, linear, rows, *rest):
+        seen.append(rows.shape)
+        return solve_qp(hessian, linear, rows, *rest)
+
+    monkeypatch.setattr("kinematics.relax.solve_qp", counted)
+    rng = np.random.default_rng(8)
+    n, k = 6, 128
+    # A tool against a wall that comes on: its rows change little along it, and one end is in the way.
+    along = np.linspace(-0.3, 1.0, k)
+    A = rng.normal(size=n) + along[:, None] * rng.normal(size=n)
+    A /= np.linalg.norm(A, axis=1)[:, None]
+    b, lo, hi, ceiling = 0.9 * along, -0.4 * np.ones(n), 0.4 * np.ones(n), np.full(k, np.inf)
+    priority = np.ones(k, np.int64)
+    slack = least_slack(A, b, priority, np.ones(k), ceiling, lo, hi, np.zeros(n), np.zeros(n), 500)
+    wanted = lexicographic_slack(A, b, priority, ceiling, lo, hi)
+    assert np.count_nonzero(slack > 1e-3) > 5
+    assert slack.sum() == pytest.approx(wanted[1], abs=1e-3)
+    assert all(columns == n for _, columns in seen)
+    assert max(rows for rows, _ in seen[1:]) <= k // 2  # the first asks only whether any has to give way
+
+
 def test_a_row_is_dropped_only_if_every_corner_of_the_box_meets_it():
     rng = np.random.default_rng(8)
     n, k = 4, 400
