@@ -85,16 +85,11 @@ class Guard:
         """Following starts anew."""
         self.scene.forget_guides(self.name)
 
-    def near(self, most: int) -> Near:
-        """Distances known since the last :meth:`rows`, the nearest ``most`` of those that are exact."""
+    def near(self) -> Near:
+        """Distances known since the last :meth:`rows`; overwritten by the next."""
         memory = self.scene.memory(self.name)
-        owner, ball = np.nonzero(memory.near)
-        clearance = memory.bank.sample.clearance[owner, ball]
-        if len(owner) > most:
-            nearest = np.argpartition(clearance, most)[:most]
-            owner, ball, clearance = owner[nearest], ball[nearest], clearance[nearest]
-        gradient = memory.bank.sample.gradient[owner, ball]
-        return Near(owner, clearance, np.einsum("ki,kij->kj", gradient, self.view.jacobians[ball]))
+        sample = memory.bank.sample
+        return Near(memory.near, sample.clearance, sample.gradient, self.view.jacobians)
 
     def rest(self) -> None:
         """The arm is where it was measured and is not being commanded; the model must be there."""

@@ -26,7 +26,7 @@ from teleop.controller._motion_kernels import advance, ask, moved_by
 from teleop.controller.guard import Guard
 from teleop.controller.guided import GuidedPose
 from teleop.haptics.free import FreeTracker
-from teleop.haptics.planes import CANDIDATES, PlaneMaker
+from teleop.haptics.planes import PlaneMaker
 from teleop.wire.messages import LedgerLine
 
 Array = npt.NDArray[np.float64]
@@ -242,7 +242,7 @@ class Motion:
                 if row < len(rows.b) and not fixtures[rows.owner[row]].guards:
                     pressing.append((int(rows.owner[row]), shift[:3]))
         maker.make(
-            self._guard.near(CANDIDATES),
+            self._guard.near(),
             pressing,
             jacobian=self._state.jacobian,
             hold=_WHOLE if self._rcm is None else self._rcm.task.P,

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from teleop.wire.messages import ConstraintPlane
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 MOST = 16
 PLANES_AHEAD_M = 3e-3
@@ -69,16 +70,8 @@ def _solve(M: Array, X: Array) -> None:
 
 
 @kernel
-def to_tip(jacobian: Array, hold: Array, A: Array, count: int, out: Array) -> None:
-    """``g = (A J^+)[:, :3]`` of the first ``count`` rows into ``out`` (count, 3).
-
-    Args:
-        jacobian: (6, n) of the tip.
-        hold: (6, 6) what is held while the tip's position moves: identity, or the task of a tool on a trocar.
-        A: (>= count, n).
-        count: rows wanted.
-        out: (>= count, 3).
-    """
+def _tip_inverse(jacobian: Array, hold: Array) -> Array:
+    """Joint motion for each metre of the tip, (n, 3): the inverse of ``hold jacobian``, first columns."""
     n = jacobian.shape[1]
     J = np.zeros((6, n))
     for i in range(6):
@@ -94,15 +87,76 @@ def to_tip(jacobian: Array, hold: Array, A: Array, count: int, out: Array) -> No
         M[i, i] += 1e-9
     X = np.zeros((6, 3))
     _solve(M, X)
-    for r in range(count):
+    inverse = np.zeros((n, 3))
+    for j in range(n):
         for c in range(3):
-            total = 0.0
-            for j in range(n):
-                part = 0.0
-                for i in range(6):
-                    part += J[i, j] * X[i, c]
-                total += A[r, j] * part
-            out[r, c] = total
+            for i in range(6):
+                inverse[j, c] += J[i, j] * X[i, c]
+    return inverse
+
+
+@kernel
+def _nearest(near: Mask, clearance: Array, most: int, owner: Index, ball: Index, room: Array) -> int:
+    """Fixture, sphere and clearance, (k,) each, of the ``near`` pairs; of too many the nearest ones."""
+    count, far = 0, 0
+    for f in range(near.shape[0]):
+        for i in range(near.shape[1]):
+            if not near[f, i]:
+                continue
+            slot = count
+            if count == most:
+                if not clearance[f, i] < room[far]:
+                    continue
+                slot = far
+            else:
+                count += 1
+            owner[slot], ball[slot], room[slot] = f, i, clearance[f, i]
+            if count == most:
+                far = int(room[:most].argmax())
+    return count
+
+
+@kernel
+def tip_rows(
+    near: Mask,
+    clearance: Array,
+    gradient: Array,
+    jacobians: Array,
+    jacobian: Array,
+    hold: Array,
+    owner: Index,
+    room: Array,
+    g: Array,
+) -> int:
+    """The rows that are near as the tip sees them, ``g = (A J^+)[:, :3]``; how many.
+
+    Args:
+        near: (F, m), and the next three: see `Near`.
+        clearance: (F, m).
+        gradient: (F, m, 3).
+        jacobians: (m, 3, n).
+        jacobian: (6, n) of the tip.
+        hold: (6, 6) what is held while the tip's position moves: identity, or the task of a tool on a trocar.
+        owner: (>= CANDIDATES,) out, fixture of each row.
+        room: (>= CANDIDATES,) out, its clearance [m].
+        g: (>= CANDIDATES, 3) out.
+    """
+    ball = np.empty(CANDIDATES, np.int64)
+    count = _nearest(near, clearance, CANDIDATES, owner, ball, room)
+    if count == 0:
+        return 0
+    inverse = _tip_inverse(jacobian, hold)
+    for r in range(count):
+        f, i = owner[r], ball[r]
+        for c in range(3):
+            g[r, c] = 0.0
+        for j in range(inverse.shape[0]):
+            a = 0.0
+            for c in range(3):
+                a += gradient[f, i, c] * jacobians[i, c, j]
+            for c in range(3):
+                g[r, c] += a * inverse[j, c]
+    return count
 
 
 @kernel
@@ -223,19 +277,20 @@ def beside(force: Array, normal: Array, count: int) -> None:
                     force[i] -= along * normal[k, i]
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """What of a scene is near an arm: distances and how its joints change them.
+class Near(NamedTuple):
+    """What of a scene is near an arm: distances and how its spheres move with the joints.
 
     Attributes:
-        owner: (k,) fixture of each.
-        clearance: (k,) [m].
-        A: (k, n) gradient of the clearance over the joints.
+        near: (F, m) pairs of fixture and sphere whose clearance is exact and may matter.
+        clearance: (F, m) [m].
+        gradient: (F, m, 3) of the clearance, world.
+        jacobians: (m, 3, n) of the spheres' centres.
     """
 
-    owner: Index
+    near: Mask
     clearance: Array
-    A: Array
+    gradient: Array
+    jacobians: Array
 
 
 class PlaneMaker:
@@ -279,7 +334,7 @@ class PlaneMaker:
         """Find the planes of one tick.
 
         Args:
-            near: what has a distance; at most `CANDIDATES`.
+            near: what has a distance; the nearest `CANDIDATES` are looked at.
             pressing: fixture and shift of the tip (3,) [m] of each row that presses and has no distance.
             jacobian: of the tip, shape (6, n).
             hold: what is held while the tip moves, shape (6, 6).
@@ -288,11 +343,8 @@ class PlaneMaker:
             p_hand: the hand, shape (3,), m, master's frame.
             apart: commanded less desired tip, shape (3,), m, world.
         """
-        k = len(near.owner)
         self.count = 0
-        if k:
-            self._clearance[:k], self._owner[:k] = near.clearance, near.owner
-            to_tip(jacobian, hold, near.A, k, self._g)
+        k = int(tip_rows(*near, jacobian, hold, self._owner, self._clearance, self._g))
         for owner, shift in pressing[:MOST]:
             size = math.hypot(*shift.tolist())
             if size > 0.0:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import quadprog
 
-from teleop.haptics.planes import project
+from teleop.haptics.planes import CANDIDATES, MOST, project, tip_rows
 
 from .test_force import (
     CLAMPS,
@@ -158,3 +158,25 @@ def test_projection_is_the_least_squares_solution(seed: int) -> None:
     project(p, normal, offset, count, way)
     best = quadprog.solve_qp(np.eye(3), np.zeros(3), normal[:count].T, offset[:count] - normal[:count] @ p)[0]
     assert np.linalg.norm(way - best) < 1e-4
+
+
+def test_the_nearest_rows_are_seen_from_the_tip_as_its_inverse_jacobian_says() -> None:
+    rng = np.random.default_rng(2)
+    fixtures, spheres, n = 3, 40, 7
+    near = rng.random((fixtures, spheres)) < 0.7
+    clearance = rng.random((fixtures, spheres))
+    gradient = rng.normal(size=(fixtures, spheres, 3))
+    jacobians = rng.normal(size=(spheres, 3, n))
+    tip = rng.normal(size=(6, n))
+    owner, room = np.zeros(CANDIDATES + MOST, np.int64), np.zeros(CANDIDATES + MOST)
+    g = np.zeros((CANDIDATES + MOST, 3))
+    count = tip_rows(near, clearance, gradient, jacobians, tip, np.eye(6), owner, room, g)
+    assert count == CANDIDATES < near.sum()
+    nearest = sorted(np.argwhere(near).tolist(), key=lambda pair: clearance[tuple(pair)])[:CANDIDATES]
+    inverse = np.linalg.pinv(tip)[:, :3]
+    expected = {clearance[f, i]: (f, gradient[f, i] @ jacobians[i] @ inverse) for f, i in nearest}
+    assert set(room[:count]) == set(expected)
+    for k in range(count):
+        f, row = expected[room[k]]
+        assert owner[k] == f
+        np.testing.assert_allclose(g[k], row, atol=1e-6)
