@@ -125,11 +125,11 @@ class ArmLink:
         self.round_trip_ns = -1
         self.jumped = ""
         if measured is not None:
-            reject = self._refuse(measured, now_ns)
+            reject, verdict = self._refuse(measured, now_ns)
             if reject:
                 self.rejected[reject] = self.rejected.get(reject, 0) + 1
             else:
-                self._admit(measured, now_ns)
+                self._admit(measured, now_ns, verdict)
         for reply in replies:
             self._settle(reply, now_ns)
         if self.seen:
@@ -137,17 +137,18 @@ class ArmLink:
         if self.stale:
             self.lease = b""
 
-    def _refuse(self, measured: MeasuredJs, now_ns: int) -> str:
+    def _refuse(self, measured: MeasuredJs, now_ns: int) -> tuple[str, Verdict | None]:
+        """Why this state cannot be believed, or an empty string; and what its header says, if looked at."""
         if len(measured.q) != self._n or len(measured.qd) != self._n:
-            return "wrong_shape"
+            return "wrong_shape", None
         if not all(map(math.isfinite, (*measured.q, *measured.qd, measured.jaw_rad))):
-            return "not_finite"
+            return "not_finite", None
         if measured.state not in _STATES:
-            return "unknown_state"
+            return "unknown_state", None
         verdict = self.monitor.judge(measured, now_ns)
         if not verdict.admitted:
-            return verdict.value
-        return "jump" if verdict is Verdict.ACCEPTED and self._jump(measured) else ""
+            return verdict.value, verdict
+        return "jump" if verdict is Verdict.ACCEPTED and self._jump(measured) else "", verdict
 
     def _jump(self, measured: MeasuredJs) -> bool:
         """Whether a joint moved further than it can. After three in a row the new place is believed."""
@@ -164,8 +165,9 @@ class ArmLink:
         self._jumps = 0
         return False
 
-    def _admit(self, measured: MeasuredJs, now_ns: int) -> None:
-        if self.monitor.observe(measured, now_ns) is Verdict.NEW_SESSION and self.seen:
+    def _admit(self, measured: MeasuredJs, now_ns: int, verdict: Verdict | None) -> None:
+        self.monitor.observe(measured, now_ns, judged=verdict)
+        if verdict is Verdict.NEW_SESSION and self.seen:
             self._forget()
             self.restarted = True
         self.seen = True

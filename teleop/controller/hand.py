@@ -143,11 +143,11 @@ class Hand:
         self.round_trip_ns = -1
         self.rebased_from = None
         if sample is not None:
-            reject = self._refuse(sample, now_ns)
+            reject, verdict = self._refuse(sample, now_ns)
             if reject:
                 self.rejected[reject] = self.rejected.get(reject, 0) + 1
             else:
-                self._admit(sample, now_ns)
+                self._admit(sample, now_ns, verdict)
         if not self.seen:
             return
         self.age_ns = self.monitor.age_ns(now_ns) or 0
@@ -161,21 +161,21 @@ class Hand:
             self.filtered_p, self._out_quat, self._twist, self.age_ns * 1e-9, _DECAY_S, self.p, self.quat_xyzw
         )
 
-    def _refuse(self, sample: MeasuredCp, now_ns: int) -> str:
-        """Why this sample cannot be believed, or an empty string."""
+    def _refuse(self, sample: MeasuredCp, now_ns: int) -> tuple[str, Verdict | None]:
+        """Why this sample cannot be believed, or an empty string; and what its header says, if looked at."""
         numbers = (*sample.p_m, *sample.quat_xyzw, sample.gripper_rad, sample.energy_j)
         if not all(map(math.isfinite, numbers)):
-            return "not_finite"
+            return "not_finite", None
         if abs(math.hypot(*sample.quat_xyzw) - 1.0) > _UNIT_TOLERANCE:
-            return "non_unit_quaternion"
+            return "non_unit_quaternion", None
         if max(map(abs, sample.p_m)) > self.spec.reach_m:
-            return "out_of_reach"
+            return "out_of_reach", None
         verdict = self.monitor.judge(sample, now_ns)
         if not verdict.admitted:
-            return verdict.value
+            return verdict.value, verdict
         # After a loss the hand may be anywhere: it is not followed before references are taken anew.
         known = self.seen and verdict is Verdict.ACCEPTED and self.age < Age.STALE
-        return self._impossible(sample) if known else ""
+        return self._impossible(sample) if known else "", verdict
 
     def _impossible(self, sample: MeasuredCp) -> str:
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 + _BUNCHING_S
@@ -184,8 +184,9 @@ class Hand:
         turn_rad = turned_by(np.array(sample.quat_xyzw), self._raw_quat)
         return "jump" if turn_rad > self.spec.turn_max_rad_s * elapsed_s else ""
 
-    def _admit(self, sample: MeasuredCp, now_ns: int) -> None:
-        if self.monitor.observe(sample, now_ns, valid=sample.valid) is Verdict.NEW_SESSION:
+    def _admit(self, sample: MeasuredCp, now_ns: int, verdict: Verdict | None) -> None:
+        self.monitor.observe(sample, now_ns, valid=sample.valid, judged=verdict)
+        if verdict is Verdict.NEW_SESSION:
             self._forget()
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 if self.seen else 0.0
         first = not self.seen or self.age >= Age.STALE

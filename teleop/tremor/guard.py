@@ -51,6 +51,10 @@ class GuardedFilter:
                 self._forced_reset()
                 out[:] = self._last
                 return out
+        return self.believe(x, dt, out)
+
+    def believe(self, x: Array, dt: float, out: Array) -> Array:
+        """:meth:`step` for a caller that has looked at the sample itself."""
         if not math.isfinite(dt):
             dt = self.period_s
         if self.started and dt > self.max_gap_s:

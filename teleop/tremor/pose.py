@@ -79,17 +79,17 @@ class PoseFilter:
         if self.started and dt > self.position.max_gap_s:
             self.resets += 1
             self.reset()
-        measured = quat_normalize(quat_xyzw)
         if not self.started:
+            measured = quat_normalize(quat_xyzw)
             self.reference_xyzw = measured
-            self.rotation.step(np.zeros(3), dt, self._r)
-            self.position.step(p, dt, self._p)
+            self.rotation.believe(np.zeros(3), dt, self._r)
+            self.position.believe(p, dt, self._p)
             self._quat_xyzw = measured
             return self._p.copy(), self._quat_xyzw.copy()
-        self.position.step(p, dt, self._p)
-        self.rotation.step(relative(self.reference_xyzw, measured), dt, self._r)
+        self.position.believe(p, dt, self._p)
+        self.rotation.believe(relative(self.reference_xyzw, quat_xyzw), dt, self._r)
         self._quat_xyzw = turned(self.reference_xyzw, self._r)
-        if math.hypot(self._r[0], self._r[1], self._r[2]) > RECENTRE_RAD:
+        if math.hypot(*self._r.tolist()) > RECENTRE_RAD:
             self._recentre()
         return self._p.copy(), self._quat_xyzw.copy()
 
@@ -113,8 +113,8 @@ def believable(p: Array, quat_xyzw: Array) -> bool:
 
 @kernel
 def relative(reference_xyzw: Array, quat_xyzw: Array) -> Array:
-    """``log(reference^-1 q)``, rad, shape (3,), the shorter way round whatever the sign of ``q``."""
-    return quat_log(quat_mul(quat_conj(reference_xyzw), quat_xyzw))
+    """``log(reference^-1 q/|q|)``, rad, shape (3,), the shorter way round whatever the sign of ``q``."""
+    return quat_log(quat_mul(quat_conj(reference_xyzw), quat_normalize(quat_xyzw)))
 
 
 @kernel

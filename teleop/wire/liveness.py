@@ -88,15 +88,18 @@ class InputMonitor:
         self._stamp_ns = 0
         self._valid = False
 
-    def observe(self, header: Header, now_ns: int, *, valid: bool = True) -> Verdict:
+    def observe(
+        self, header: Header, now_ns: int, *, valid: bool = True, judged: Verdict | None = None
+    ) -> Verdict:
         """Judge and count one message.
 
         Args:
             header: the message.
             now_ns: receiver's monotonic clock.
             valid: what the sender says of the content.
+            judged: what :meth:`judge` has just said of it, if it was asked.
         """
-        verdict = self.judge(header, now_ns)
+        verdict = self.judge(header, now_ns) if judged is None else judged
         self.counts[verdict] += 1
         if not verdict.admitted:
             return verdict
