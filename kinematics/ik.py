@@ -5,20 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kinematics._ik_kernels import (
-    INVALID,
-    MET_TOL,
-    QP,
-    Gains,
-    Limits,
-    RowBuffers,
-    finish,
-    lengths,
-    memory,
-    prepare,
-    workspace_in,
-    worst_residual,
-)
+from kinematics._ik_kernels import INVALID, MET_TOL, QP, finish, prepare, worst_residual
+from kinematics._ik_memory import Gains, Limits, RowBuffers, memory, workspace_in
 from kinematics.errors import KinematicsError
 from kinematics.ik_gains import IKGains
 from kinematics.ik_result import IKResult, IKStatus
@@ -224,9 +212,8 @@ class DifferentialIK:
             joint_active,
             self._active,
             shift,
+            taken,
         )
-        lengths(lost, STAGES, taken)
-        lengths(shift, count, taken[STAGES:])
         relaxed = np.flatnonzero(slack > MET_TOL) if unmet else _NO_ROWS
         return IKResult(
             v=v,

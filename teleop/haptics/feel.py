@@ -139,6 +139,13 @@ def approach(x: Array, target: Array, step: float) -> None:
         x[i] += share * (target[i] - x[i])
 
 
+@kernel
+def pursue(x: Array, target: Array, most: float, step: float) -> None:
+    """Shorten ``target`` (3,) to ``most`` and move ``x`` (3,) towards it by at most ``step``."""
+    saturate(target, most)
+    approach(x, target, step)
+
+
 class Feel:
     """What one hand feels.
 
@@ -211,10 +218,8 @@ class Feel:
             self._twist,
         )
         np.add(self.clamp_force, self.guide_force, out=self._target)
-        saturate(self._target, self.device.max_force_n)
-        saturate(self._twist, self.device.max_torque_nm)
-        approach(self.force, self._target, self._step_n)
-        approach(self.torque, self._twist, self._step_nm)
+        pursue(self.force, self._target, self.device.max_force_n, self._step_n)
+        pursue(self.torque, self._twist, self.device.max_torque_nm, self._step_nm)
 
     def beside(self) -> Array:
         """The part of :attr:`force` that no plane stands for, shape (3,), N."""

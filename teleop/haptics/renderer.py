@@ -19,7 +19,7 @@ import numpy.typing as npt
 from teleop.compiled import kernel
 from teleop.haptics.channel import DeviceEnd
 from teleop.haptics.device import DeviceSpec
-from teleop.haptics.feel import approach, saturate
+from teleop.haptics.feel import approach, pursue, saturate
 from teleop.haptics.passivity import TANK_J, TANK_W, affordable, damper, observe
 from teleop.haptics.planes import MOST, project
 from teleop.haptics.spec import HapticsSpec
@@ -201,8 +201,7 @@ class Renderer:
             self._add(self.remote, now_s <= self._expires_s, v)
         self._was_count = -1
         np.multiply(self._twist, self._state[_FADE], out=self._turn)
-        saturate(self._turn, self._device.max_torque_nm)
-        approach(self.torque, self._turn, self._step_nm)
+        pursue(self.torque, self._turn, self._device.max_torque_nm, self._step_nm)
         return self.force
 
     def _add(self, remote: DeviceEnd, fresh: bool, v: Array) -> None:

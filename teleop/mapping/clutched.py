@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinematics.pose import quat_conj, quat_exp, quat_log, quat_mul, quat_to_matrix
-from teleop.mapping.kernel import desired_orientation, desired_position
+from teleop.mapping.kernel import desired_orientation, desired_position, difference
 from teleop.mapping.spec import MAX_SCALE, MappingSpec, RegistrationSpec
 
 Array = npt.NDArray[np.float64]
@@ -60,6 +60,7 @@ class ClutchedMapping:
         self._easing = self._easing_wanted = 1.0
         self._cap = self._cap_wanted = math.inf
         self.eased_m = 0.0
+        self._moved, self._turned = np.zeros(3), np.zeros(3)
         self._register(spec.registration)
 
     @property
@@ -205,14 +206,14 @@ class ClutchedMapping:
             self._ramp = min(1.0, self._ramp + dt / self.spec.ramp_s)
         p_before, quat_before = self.p_world.copy(), self.quat_world_xyzw.copy()
         self._move(p_master, quat_master_xyzw)
-        moved = self.p_world - p_before
-        length = math.hypot(*moved.tolist())
-        turned = quat_log(quat_mul(self.quat_world_xyzw, quat_conj(quat_before)))
-        speed = max(length, math.hypot(*turned.tolist()) / _CAP_RAD_PER_M) / dt
+        length, angle = difference(
+            p_before, quat_before, self.p_world, self.quat_world_xyzw, self._moved, self._turned
+        )
+        speed = max(length, angle / _CAP_RAD_PER_M) / dt
         kept = self._capped(speed, dt)
         if kept < 1.0:
-            self.p_world[:] = p_before + kept * moved
-            self.quat_world_xyzw[:] = quat_mul(quat_exp(kept * turned), quat_before)
+            self.p_world[:] = p_before + kept * self._moved
+            self.quat_world_xyzw[:] = quat_mul(quat_exp(kept * self._turned), quat_before)
         self.eased_m = length * (1.0 / self._easing - kept)
         self._rereference(p_master, quat_master_xyzw)
         # Last, because a factor may only change from a fresh reference on.

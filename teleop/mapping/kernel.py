@@ -42,3 +42,17 @@ def desired_orientation(
     for i in range(4):
         quat_world[i] = out[i] / norm
     return math.sqrt((turn * turn).sum())
+
+
+@kernel
+def difference(
+    p_before: Array, quat_before: Array, p: Array, quat: Array, moved: Array, turned: Array
+) -> tuple[float, float]:
+    """What leads from one pose to another, ``moved`` and ``turned`` (3,); their lengths [m, rad]."""
+    length = angle = 0.0
+    turned[:] = quat_log(quat_mul(quat, quat_conj(quat_before)))
+    for i in range(3):
+        moved[i] = p[i] - p_before[i]
+        length += moved[i] * moved[i]
+        angle += turned[i] * turned[i]
+    return math.sqrt(length), math.sqrt(angle)

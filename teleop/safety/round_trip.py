@@ -141,6 +141,8 @@ class RoundTrip:
         self.to_arm.update(arm_ns, now_ns)
         self.to_master.update(master_ns, now_ns)
         total = self.total_ns
+        if self.band is Band.SHORT and total <= self._limits_ns[0]:
+            return
         wanted = Band(sum(total > limit for limit in self._limits_ns))
         if wanted > self.band:
             self.band = wanted
