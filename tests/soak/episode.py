@@ -140,6 +140,8 @@ def play(plan: Plan, rng: np.random.Generator, ticks: int) -> Episode:
         asks: list[Request] = _routine(controller, k)
         if plan.later and k > 200 and k % 150 == 0:
             asks += _come_and_go(plan, rng, regions, index, controller, t)
+        for name, stream in plan.streams.items():
+            asks += stream.poses(regions[index[name]], k, now_ns)
         live = [r for r in regions if r.until_s == np.inf]
         pairs = []
         for a, (pair, hand) in enumerate(zip(controller.pairs, hands, strict=True)):

@@ -19,6 +19,7 @@ from teleop.config.toml import find_profile, read_toml, validate
 
 from .arm_oracle import ArmOracle
 from .solids import Mesh, Region
+from .stream import Stream
 
 Array = np.ndarray
 Rng = np.random.Generator
@@ -73,6 +74,7 @@ class Plan:
         fixtures: as in TOML.
         regions: the hard ones, for the oracle.
         later: fixtures that appear while running, with what they are to the oracle.
+        streams: by name, how the poses of fixtures that a tracker follows are sent.
         apart: the two arms keep this margin between them [m], or None.
         clear: a body may never be inside, so recovery would be a fault of ours.
     """
@@ -82,6 +84,7 @@ class Plan:
     fixtures: list[Table] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     later: list[Table] = field(default_factory=list)
+    streams: dict[str, Stream] = field(default_factory=dict)
     apart: float | None = None
     clear: bool = True
 

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from .pieces import any_shape, beat, direction, forbid, mesh_fixture, place, room, swelling, thin_wall, vec
 from .plan import WRISTED, ArmPlace, Plan, Rng, Table, clearance_at_home, data_folder
 from .solids import Region, load_mesh
+from .stream import Stream
 
 PSM, PANDA = "psm_lnd_400006", "panda_lap"
 
@@ -87,6 +88,31 @@ def moving_room(rng: Rng, plan: Plan) -> None:
             break
     if rng.random() < 0.3:
         forbid(rng, plan, "body", any_shape(rng), bodies=list(WRISTED))
+
+
+def streamed(rng: Rng, plan: Plan) -> None:
+    """One or two regions that a tracker follows: poses with or without a twist, late and with gaps."""
+    plan.clear = False
+    for k in range(1 + (rng.random() < 0.25)):
+        shape = thin_wall(rng) if rng.random() < 0.3 else any_shape(rng)
+        name = f"tracked{k}"
+        if forbid(rng, plan, name, shape, motion=beat(rng), bodies=["tip", "jaw", "wrist", "shaft"]):
+            region, fixture = plan.regions[-1], plan.fixtures[-1]
+            stream = plan.streams[name] = Stream.drawn(rng)
+            fixture["motion"] = {"type": "stream", "speed_error_m_s": stream.speed_error(region)}
+            region.unseen_m = 2.0 * stream.speed_error(region) * stream.oldest_s
+
+
+def cloud(rng: Rng, plan: Plan) -> None:
+    """A crust of 300 balls about the points of a scan, full of notches."""
+    # The same points in every scene, so that they are baked once.
+    points = np.random.default_rng(7).normal(size=(300, 3))
+    points *= 0.008 / np.linalg.norm(points, axis=1)[:, None]
+    shape = {
+        "shape": "cloud", "points_m": [vec(p) for p in points], "radius_m": 1.5e-3,
+        "spacing_m": 1e-3, "band_m": 4e-3,
+    }  # fmt: skip
+    forbid(rng, plan, "scan", shape)
 
 
 def deforming(rng: Rng, plan: Plan) -> None:
@@ -210,6 +236,8 @@ KINDS: dict[str, tuple[Kind, str, float]] = {
     "bodies": (bodies, PSM, 1.0),
     "moving": (moving, PSM, 1.5),
     "moving room": (moving_room, PSM, 0.7),
+    "streamed": (streamed, PSM, 0.0),
+    "cloud": (cloud, PSM, 0.0),
     "deforming": (deforming, PSM, 0.7),
     "appears": (appears, PSM, 0.7),
     "many": (many, PSM, 0.3),

@@ -80,6 +80,15 @@ def exact(spec: dict[str, Any], mesh: Mesh | None = None) -> Distance:
     if shape == "union":
         parts = [exact(s) for s in spec["of"]]
         return lambda p: np.min([d(p) for d in parts], axis=0)
+    if shape == "cloud":
+        points, radius = np.array(spec["points_m"]), spec["radius_m"]
+
+        def cloud(p: Array) -> Array:
+            parts = np.array_split(p, len(p) // 2000 + 1)
+            near = [np.linalg.norm(part[:, None] - points, axis=2).min(axis=1) for part in parts]
+            return np.concatenate(near) - radius
+
+        return cloud
     if shape == "mesh":
         assert mesh is not None
         return mesh.distance
@@ -219,6 +228,14 @@ class Region:
         out = np.zeros((len(t), 3))
         for amplitude, rate, phase in self.waves:
             out += np.sin(2 * np.pi * rate * t + phase)[:, None] * amplitude
+        return out
+
+    def velocity(self, t: Array) -> Array:
+        """Velocity (k, 3) of its frame at times t (k,)."""
+        out = np.zeros((len(t), 3))
+        for amplitude, rate, phase in self.waves:
+            w = 2 * np.pi * rate
+            out += w * np.cos(w * t + phase)[:, None] * amplitude
         return out
 
     @property

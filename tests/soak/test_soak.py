@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.gate import Certificate
 from fixtures.motion.deforming import Deforming
+from fixtures.motion.streamed import Streamed
 from teleop.controller.motion import Motion
 
 from .episode import play
@@ -190,4 +191,13 @@ def test_the_judge_finds_a_controller_that_forgets_how_old_a_frame_is(
     at = Deforming.at
     monkeypatch.setattr(Deforming, "at", lambda self, now: (at(self, now)[0], 0.0))
     tally = episode("deforming", 1, 1500)
+    assert tally.violations + tally.walls > 3
+
+
+def test_the_judge_finds_a_controller_that_is_deaf_to_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = episode("streamed", 5, 1500)
+    assert tally.failures == 0, "\n".join(tally.worst)
+    monkeypatch.setattr(Streamed, "update", lambda self, *pose: None)
+    monkeypatch.setattr(Streamed, "age", lambda self, now: 0.0)
+    tally = episode("streamed", 5, 1500)
     assert tally.violations + tally.walls > 3
