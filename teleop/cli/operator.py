@@ -14,10 +14,17 @@ _REMEDY = {
     Reason.NOT_ENABLED.code: ("enable", "home"),
     Reason.ARM_NOT_ENABLED.code: ("enable", "home"),
     Reason.ARM_NOT_HOMED.code: ("home",),
-    Reason.ARM_HELD.code: ("engage",),
     Reason.NOT_ENGAGED.code: ("engage",),
+    # What passes but leaves the arm held: refused while it lasts, and asked again.
     Reason.MASTER_STALE.code: ("engage",),
+    Reason.MASTER_LOST.code: ("engage",),
+    Reason.MASTER_UNSTEADY.code: ("engage",),
     Reason.MASTER_INVALID.code: ("engage",),
+    Reason.ROUND_TRIP_TOO_LONG.code: ("engage",),
+    Reason.CONTROLLER_LATE.code: ("engage",),
+    Reason.ARM_HELD.code: ("engage",),
+    Reason.ARM_STALE.code: ("engage",),
+    Reason.ARM_RESTARTED.code: ("engage",),
 }
 
 # Coming straight from one of these, a pair is disabled or released because somebody asked for it; after a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from teleop.cli.operator import Operator
 from teleop.controller.telemetry import telemetry
 from teleop.wire.messages import Request
-from tests.controller.rig import Rig
+from tests.controller.rig import MS, PERIOD_S, Rig
 
 
 class Desk:
@@ -85,6 +86,40 @@ def test_a_hand_that_was_lost_for_a_moment_is_engaged_again(session: Session) ->
     assert session.rig.state == ("HOLDING", "master_stale")
     session.run(900)
     assert set(session.desk.sent) == {"engage"}
+    assert session.rig.state == ("FOLLOWING", "none")
+
+
+def late_controller(session: Session) -> tuple[str, str]:
+    """Every third deadline is missed."""
+    for k in range(900):
+        skips = k % 3 == 0
+        session.rig.now_ns += MS * skips
+        session.rig.dt = (1 + skips) * PERIOD_S
+        session.run(1)
+    session.rig.dt = PERIOD_S
+    return "HOLDING", "controller_late"
+
+
+def unsteady_hand(session: Session) -> tuple[str, str]:
+    """Every second sample of the hand is missing, eight at a time."""
+    for k in range(900):
+        session.run(1, sample=None if k % 16 < 8 else "hand")
+    return "HOLDING", "master_unsteady"
+
+
+def lost_hand(session: Session) -> tuple[str, str]:
+    """The hand is silent for longer than the deadman may be."""
+    for _ in range(150):
+        session.run(1, sample=None)
+    return "IDLE", "master_lost"
+
+
+@pytest.mark.parametrize("trouble", [late_controller, unsteady_hand, lost_hand])
+def test_trouble_that_has_passed_is_followed_by_engaging_again(
+    trouble: Callable[[Session], tuple[str, str]], session: Session
+) -> None:
+    assert trouble(session) == session.rig.state
+    session.run(2500)
     assert session.rig.state == ("FOLLOWING", "none")
 
 
