@@ -10,12 +10,12 @@ Sampled limits, with T = 1 ms between commands whatever the tick lasted:
 The clearance of a pair (sphere, region) is the exact distance less radius and margin. A pair that was clear
 at the last command must stay clear on the straight joint way to the command and on the stop after it. A pair
 that was inside already (a region appeared, or came) may not get deeper at a command, if the region stands.
+Along a stop the promise is that of the command that fixed it.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from .arm_oracle import ArmOracle
 from .episode import RECOVERING, UNSAFE, Episode, Track
 from .plan import ArmPlace
 from .solids import Region
+from .tally import Tally
 
 Array = np.ndarray
 DIP_M = 1.001e-6
@@ -38,82 +39,6 @@ WAY = (1 / 3, 2 / 3, 1.0)
 STOP = (0.25, 0.5, 0.75, 1.0)
 FINE = tuple(np.linspace(0, 1, 26)[1:-1])
 RCM_LIMIT_M = 50e-6
-
-
-@dataclass
-class Tally:
-    """Figures of one kind of scene; ``merge`` adds another's.
-
-    Attributes:
-        ticks: of the controller, times the number of arms.
-        episodes: scenes.
-        following: ticks in which an arm followed.
-        skipped: ticks that were skipped in between.
-        looked: exact distances that were evaluated.
-        violations: a pair that was clear did not stay so, and no alarm was raised.
-        deeper: a pair inside a standing region got deeper.
-        limits: sampled joint limits broken.
-        off_trocar: the shaft left the trocar by more than 50 um.
-        recovery: ticks in bounded recovery.
-        alarms: ticks in which a region came on that the arm could not get away from.
-        apart: two arms nearer than they may.
-        walls: ticks with a body inside a region that came, of which the ledger says nothing.
-        contact: ticks with a body nearer than 0.1 mm to a region.
-        presses: how often a hand pressed and the tool came to rest before a region.
-        far_presses: of these, at rest more than 0.1 mm before it.
-        unexplained: presses at rest that no line of the ledger explains.
-        smallest_m: smallest clearance of a pair that had to stay clear.
-        driver_m: smallest clearance of the driver's setpoint where ticks were skipped.
-        inside_m: deepest that a region which came or appeared got.
-        rcm_m: largest distance of the shaft from the trocar.
-        stops_m: where a pressed tool came to rest, from the margin; every one.
-        worst: for the worst findings, seed and tick.
-    """
-
-    ticks: int = 0
-    episodes: int = 0
-    following: int = 0
-    skipped: int = 0
-    looked: int = 0
-    violations: int = 0
-    deeper: int = 0
-    limits: int = 0
-    off_trocar: int = 0
-    recovery: int = 0
-    alarms: int = 0
-    apart: int = 0
-    walls: int = 0
-    contact: int = 0
-    presses: int = 0
-    far_presses: int = 0
-    unexplained: int = 0
-    smallest_m: float = np.inf
-    driver_m: float = np.inf
-    inside_m: float = 0.0
-    rcm_m: float = 0.0
-    stops_m: list[float] = field(default_factory=list)
-    worst: list[str] = field(default_factory=list)
-
-    def merge(self, other: Tally) -> None:
-        """Add another's figures."""
-        for key, value in asdict(other).items():
-            mine = getattr(self, key)
-            if key in ("smallest_m", "driver_m"):
-                setattr(self, key, min(mine, value))
-            elif key in ("inside_m", "rcm_m"):
-                setattr(self, key, max(mine, value))
-            else:
-                setattr(self, key, mine + value)
-
-    @property
-    def failures(self) -> int:
-        """What must be zero."""
-        entered = self.violations + self.deeper + self.apart + self.walls
-        return entered + self.limits + self.off_trocar + self.unexplained
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return asdict(self)
 
 
 def judge(episode: Episode, label: str) -> Tally:
@@ -209,6 +134,20 @@ def _fixed_by(track: Track) -> Array:
     own = np.arange(len(track.t))
     own[1:][along] = 0
     return np.maximum.accumulate(own)
+
+
+def _when_fixed(arm: ArmPlace, track: Track, region: Region, ticks: Array, spheres: Array) -> Array:
+    """Clearance of pairs before the command whose stop a tick goes on along; 0 where its command is its own.
+
+    A region that appeared since then was not there: 0 too.
+    """
+    first = _fixed_by(track)[ticks]
+    along = np.flatnonzero((first < ticks) & (track.t[first] >= region.since_s))
+    out = np.zeros(len(ticks))
+    if len(along):
+        before = (track.before[first[along]], track.t[first[along]])
+        out[along] = _clearance(arm, region, *before, np.arange(len(along)), spheres[along])
+    return out
 
 
 def _clearance(arm: ArmPlace, region: Region, q: Array, t: Array, tick: Array, sphere: Array) -> Array:
@@ -312,6 +251,10 @@ def _region(
             c = _clearance(arm, region, *_at(track, now, (what, float(s))), tick[hidden], spheres[i[hidden]])
             tally.looked += len(c)
             least[hidden] = np.minimum(least[hidden], c)
+    was = np.zeros(len(k)) if region.moves else _when_fixed(arm, track, region, ticks[k], spheres[i])
+    returns = free & (least < -ROUNDING_M) & (was < -ROUNDING_M) & (least >= was - DIP_M)
+    tally.returns += len(np.unique(k[returns]))
+    free &= ~returns
     if free.any():
         tally.smallest_m = min(tally.smallest_m, float(least[free].min()))
     tally.contact += len(np.unique(k[end < 1e-4]))
@@ -336,13 +279,7 @@ def _region(
             )
     else:
         deeper = (start < -ROUNDING_M) & ~alarmed & (end < start - ROUNDING_M)
-        # Along a stop the promise is that of the command that fixed it: never deeper than before that one.
-        first = _fixed_by(track)[ticks[k]]
-        along = np.flatnonzero(deeper & (first < ticks[k]) & (track.t[first] >= region.since_s))
-        if len(along):
-            was = (track.before[first[along]], track.t[first[along]])
-            then = _clearance(arm, region, *was, np.arange(len(along)), spheres[i[along]])
-            deeper[along] = end[along] < then - DIP_M
+        deeper &= ~((was < -ROUNDING_M) & (end >= was - DIP_M))
         if deeper.any():
             tally.deeper += len(np.unique(k[deeper]))
             worst = np.flatnonzero(deeper)[(end - start)[deeper].argmin()]

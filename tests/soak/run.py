@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from .episode import play
-from .judge import Tally, judge
+from .judge import judge
 from .scenes import KINDS, absent, draw
+from .tally import Tally
 
 EPISODE = 6000
 """Ticks of one scene."""
@@ -109,7 +110,7 @@ def run(
 def report(totals: dict[str, Tally]) -> str:
     """A table for people."""
     head = (
-        f"{'scene':14}{'ticks':>10}{'follow':>7}{'contact':>9}{'viol':>5}{'deeper':>7}{'limits':>7}{'apart':>6}"
+        f"{'scene':14}{'ticks':>10}{'follow':>7}{'contact':>9}{'viol':>5}{'deeper':>7}{'returns':>8}{'limits':>7}{'apart':>6}"
         f"{'walls':>6}{'recov':>7}{'alarm':>6}{'smallest':>10}{'inside':>9}{'driver':>9}{'rcm':>7}"
         f"{'presses':>8}{'p50':>7}{'max':>8}{'>0.1mm':>7}{'unexpl':>7}"
     )
@@ -122,7 +123,7 @@ def report(totals: dict[str, Tally]) -> str:
         p50, most = (np.median(stops), stops.max()) if len(stops) else (np.nan, np.nan)
         lines.append(
             f"{kind:14}{t.ticks:10}{t.following / max(t.ticks, 1):7.0%}"
-            f"{t.contact:9}{t.violations:5}{t.deeper:7}{t.limits:7}{t.apart:6}{t.walls:6}"
+            f"{t.contact:9}{t.violations:5}{t.deeper:7}{t.returns:8}{t.limits:7}{t.apart:6}{t.walls:6}"
             f"{t.recovery:7}{t.alarms:6}{1e6 * t.smallest_m:10.4f}"
             f"{1e6 * t.inside_m:9.2f}{1e6 * t.driver_m:9.2f}{1e6 * t.rcm_m:7.2f}"
             f"{t.presses:8}{p50:7.1f}{most:8.1f}{t.far_presses:7}{t.unexplained:7}"
