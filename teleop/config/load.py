@@ -31,12 +31,14 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
     """Read a session and every profile it names.
 
     Args:
-        path: the session's TOML file.
+        path: the session's TOML file, or the bare name of one that comes with Trocar.
         overrides: ``key=value`` settings that replace what the file says.
 
     Raises:
         ConfigError: with every mistake at once, of the session and of all its profiles.
     """
+    if not path.suffix and not path.exists():
+        path = find_profile("sessions", str(path), Path())
     table = apply_overrides(read_toml(path), overrides)
     spec: SessionSpec = validate(SessionSpec, table, path)
     mistakes: list[str] = []

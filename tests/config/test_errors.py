@@ -122,3 +122,10 @@ def test_the_hash_changes_with_any_value_and_only_then() -> None:
 @pytest.mark.parametrize("path", sorted((profiles_dir() / "sessions").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_session_that_comes_with_trocar_is_valid(path: Path) -> None:
     assert load_session(path).arms
+
+
+def test_a_session_that_comes_with_trocar_is_loaded_by_its_bare_name() -> None:
+    session = load_session(Path("demo"))
+    assert session.path == profiles_dir() / "sessions" / "demo.toml"
+    with pytest.raises(ConfigError, match=r"no profile 'demp'.*demo"):
+        load_session(Path("demp"))
