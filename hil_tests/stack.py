@@ -151,9 +151,10 @@ class Stack:
         self.control[role] = self._socket(zmq.REQ, connect=address)
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        self.processes[name].send_signal(number)
-        if number is signal.SIGKILL:
-            self.processes[name].wait()
+        process = self.processes[name]
+        process.send_signal(number)
+        if number is signal.SIGKILL:  # the hand goes on meanwhile: its silence would be the first sign of it
+            self.run(10.0, until=lambda: process.poll() is not None)
 
     def alive(self) -> dict[str, bool]:
         return {name: process.poll() is None for name, process in self.processes.items()}
