@@ -251,7 +251,10 @@ def _region(
             c = _clearance(arm, region, *_at(track, now, (what, float(s))), tick[hidden], spheres[i[hidden]])
             tally.looked += len(c)
             least[hidden] = np.minimum(least[hidden], c)
-    was = np.zeros(len(k)) if region.moves else _when_fixed(arm, track, region, ticks[k], spheres[i])
+    was = np.zeros(len(k))
+    entered = np.flatnonzero(least < -ROUNDING_M)
+    if len(entered) and not region.moves:
+        was[entered] = _when_fixed(arm, track, region, ticks[k[entered]], spheres[i[entered]])
     returns = free & (least < -ROUNDING_M) & (was < -ROUNDING_M) & (least >= was - DIP_M)
     tally.returns += len(np.unique(k[returns]))
     free &= ~returns

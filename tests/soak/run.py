@@ -110,8 +110,8 @@ def run(
 def report(totals: dict[str, Tally]) -> str:
     """A table for people."""
     head = (
-        f"{'scene':14}{'ticks':>10}{'follow':>7}{'contact':>9}{'viol':>5}{'deeper':>7}{'returns':>8}{'limits':>7}{'apart':>6}"
-        f"{'walls':>6}{'recov':>7}{'alarm':>6}{'smallest':>10}{'inside':>9}{'driver':>9}{'rcm':>7}"
+        f"{'scene':14}{'ticks':>10}{'follow':>7}{'contact':>9}{'viol':>5}{'deeper':>7}{'returns':>8}"
+        f"{'limits':>7}{'apart':>6}{'walls':>6}{'recov':>7}{'alarm':>6}{'smallest':>10}{'inside':>9}{'driver':>9}{'rcm':>7}"
         f"{'presses':>8}{'p50':>7}{'max':>8}{'>0.1mm':>7}{'unexpl':>7}"
     )
     lines = [head]
