@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from kinematics.arm import ArmModel
 from kinematics.spec import ArmSpec, BodySpec, CapsuleSpec
 from teleop.config.toml import find_profile, read_toml, validate
-from tests.soak.scenes import organ_file
+from tests.soak.files import organ_file
 from tests.soak.solids import Region, load_mesh
 
 Array = np.ndarray

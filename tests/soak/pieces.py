@@ -132,13 +132,20 @@ def room(rng: Rng, plan: Plan, name: str = "room", **keys: Any) -> bool:
     return plan.add(fixture)
 
 
-def beat(rng: Rng) -> Table:
-    """A sine at up to 50 mm/s."""
+def beat(rng: Rng, speed: float | None = None) -> Table:
+    """A sine at up to 50 mm/s, half of them at that, unless ``speed`` [m/s] says how fast."""
     rate = float(rng.uniform(0.3, 5.0))
-    speed = 0.05 if rng.random() < 0.5 else float(rng.uniform(0.005, 0.05))
+    if speed is None:
+        speed = 0.05 if rng.random() < 0.5 else float(rng.uniform(0.005, 0.05))
     amplitude = direction(rng) * speed / (2 * np.pi * rate)
     wave = {"amplitude_m": vec(amplitude), "rate_hz": rate, "phase_rad": float(rng.uniform(0, 6))}
     return {"type": "periodic", "waves": [wave]}
+
+
+def turning(rng: Rng, rate: float) -> Table:
+    """To and fro about a random axis, at up to 1 rad/s."""
+    angle = float(10 ** rng.uniform(-1.5, 0.0)) / (2 * np.pi * rate)
+    return {"axis": direction(rng), "angle": angle, "rate": rate, "phase": float(rng.uniform(0, 6))}
 
 
 def swelling(rng: Rng, rest: Table) -> Table:

@@ -51,7 +51,9 @@ def _job(job: tuple[str, int, int]) -> dict[str, object]:
     try:
         figures = episode(kind, seed, ticks).plain()
     except Exception:
-        figures = Tally(violations=1, worst=[f"{kind} seed {seed}: {traceback.format_exc(limit=-6)}"]).plain()
+        # Its ticks count, so that a kind that always fails comes to an end.
+        said = f"{kind} seed {seed}: {traceback.format_exc(limit=-6)}"
+        figures = Tally(ticks=ticks, violations=1, worst=[said]).plain()
     return {"kind": kind, "seed": seed, "length": ticks, "cpu_s": time.process_time() - began, **figures}
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from importlib.util import find_spec
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .pieces import any_shape, beat, direction, forbid, mesh_fixture, place, room, swelling, thin_wall, vec
+from .files import organ_file
+from .pieces import (
+    any_shape,
+    beat,
+    direction,
+    forbid,
+    mesh_fixture,
+    place,
+    room,
+    swelling,
+    thin_wall,
+    turning,
+    vec,
+)
 from .plan import WRISTED, ArmPlace, Plan, Rng, Table, clearance_at_home, data_folder
 from .solids import Region, load_mesh
 from .stream import Stream
+from .volumes import LABEL, surface, volume_file
 
 PSM, PANDA = "psm_lnd_400006", "panda_lap"
 
@@ -91,14 +103,19 @@ def moving_room(rng: Rng, plan: Plan) -> None:
 
 
 def streamed(rng: Rng, plan: Plan) -> None:
-    """One or two regions that a tracker follows: poses with or without a twist, late and with gaps."""
+    """One or two bodies that a tracker follows, turning or not: with or without a twist, late, with gaps."""
     plan.clear = False
     for k in range(1 + (rng.random() < 0.25)):
+        stream = Stream.drawn(rng)
+        # What is known badly and beats fast is nowhere to be touched, so most of them are slow.
+        motion = beat(rng, float(10 ** rng.uniform(-3.0, -1.5)))
         shape = thin_wall(rng) if rng.random() < 0.3 else any_shape(rng)
+        if shape["shape"] != "half_space" and rng.random() < 0.6:
+            motion["turn"] = turning(rng, motion["waves"][0]["rate_hz"])
         name = f"tracked{k}"
-        if forbid(rng, plan, name, shape, motion=beat(rng), bodies=["tip", "jaw", "wrist", "shaft"]):
+        if forbid(rng, plan, name, shape, motion=motion, bodies=["tip", "jaw", "wrist", "shaft"]):
             region, fixture = plan.regions[-1], plan.fixtures[-1]
-            stream = plan.streams[name] = Stream.drawn(rng)
+            plan.streams[name] = stream
             fixture["motion"] = {"type": "stream", "speed_error_m_s": stream.speed_error(region)}
             region.unseen_m = 2.0 * stream.speed_error(region) * stream.oldest_s
 
@@ -195,23 +212,17 @@ def organ(rng: Rng, plan: Plan) -> None:
             return
 
 
-def organ_file() -> Path:
-    """Write the organ where generated files are kept."""
-    import trimesh
-
-    ball = trimesh.creation.icosphere(3, radius=1.0)
-    v = np.array(ball.vertices)
-    r = 9.0 * (1 + 0.12 * np.sin(4 * v[:, 0]) * np.cos(3 * v[:, 1]) + 0.08 * np.sin(5 * v[:, 2]))
-    v = v * r[:, None]
-    lines = ["v {:.17g} {:.17g} {:.17g}".format(*p) for p in v]
-    lines += ["f {} {} {}".format(*(f + 1)) for f in np.asarray(ball.faces)]
-    path = Path(tempfile.gettempdir()) / f"trocar-soak-{os.getuid()}" / "organ.obj"
-    path.parent.mkdir(exist_ok=True)
-    if not path.exists():
-        scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_text("\n".join(lines))
-        scratch.replace(path)
-    return path
+def labelled(rng: Rng, plan: Plan) -> None:
+    """The label of an organ in a volume of 0.5 to 0.7 mm, rows and columns askew."""
+    path = volume_file()
+    shape = {
+        "shape": "volume", "path": str(path), "labels": [LABEL], "units": "mm", "spacing_m": 5e-4,
+        "band_m": 3e-3,
+    }  # fmt: skip
+    fixture = {"kind": "forbidden", "name": "label", "geometry": shape, "bodies": ["all"]}
+    for _ in range(10):
+        if place(rng, plan, fixture, surface()):
+            return
 
 
 def two_arms(rng: Rng, plan: Plan) -> None:
@@ -236,12 +247,13 @@ KINDS: dict[str, tuple[Kind, str, float]] = {
     "bodies": (bodies, PSM, 1.0),
     "moving": (moving, PSM, 1.5),
     "moving room": (moving_room, PSM, 0.7),
-    "streamed": (streamed, PSM, 0.0),
-    "cloud": (cloud, PSM, 0.0),
+    "streamed": (streamed, PSM, 0.7),
+    "cloud": (cloud, PSM, 0.3),
     "deforming": (deforming, PSM, 0.7),
     "appears": (appears, PSM, 0.7),
     "many": (many, PSM, 0.3),
     "organ": (organ, PSM, 0.7),
+    "labelled": (labelled, PSM, 0.5),
     "tooth": (tooth, PSM, 0.7),
     "small tooth": (small_tooth, PSM, 0.0),
     "tissue": (tissue, PSM, 0.7),
@@ -254,6 +266,8 @@ NEEDS = {"tooth": "tooth.obj", "small tooth": "tooth.obj", "tissue": "tissue_ope
 
 def absent(kind: str) -> str:
     """Why a kind of scene cannot be had here, or an empty string."""
+    if kind == "labelled" and find_spec("SimpleITK") is None:
+        return "no SimpleITK (pip install 'trocar[bake]')"
     need = NEEDS.get(kind)
     if need is None or (data_folder() / need).is_file():
         return ""

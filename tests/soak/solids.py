@@ -89,7 +89,7 @@ def exact(spec: dict[str, Any], mesh: Mesh | None = None) -> Distance:
             return np.concatenate(near) - radius
 
         return cloud
-    if shape == "mesh":
+    if shape in ("mesh", "volume"):
         assert mesh is not None
         return mesh.distance
     raise KeyError(shape)
@@ -97,11 +97,15 @@ def exact(spec: dict[str, Any], mesh: Mesh | None = None) -> Distance:
 
 @dataclass(eq=False)
 class Mesh:
-    """The original triangles in metres, asked by VTK; a shell is the sheet thickened by half on each side."""
+    """The original triangles in metres, asked by VTK; a shell is the sheet thickened by half on each side.
+
+    What is grown is the solid and all that is nearer to it than ``grown_m``.
+    """
 
     vertices: Array
     faces: Array
     shell_m: float = 0.0
+    grown_m: float = 0.0
 
     @functools.cached_property
     def _implicit(self) -> Any:
@@ -122,14 +126,14 @@ class Mesh:
         return implicit
 
     def distance(self, p: Array) -> Array:
-        """Exact distance to the nearest triangle, less half the wall of a shell."""
+        """Exact distance to the nearest triangle, less half the wall of a shell, or what it was grown by."""
         import vtk
         from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
         out = vtk.vtkDoubleArray()
         self._implicit.FunctionValue(numpy_to_vtk(np.ascontiguousarray(p), deep=True), out)
         d: Array = vtk_to_numpy(out).copy()
-        return np.abs(d) - 0.5 * self.shell_m if self.shell_m else d
+        return np.abs(d) - 0.5 * self.shell_m if self.shell_m else d - self.grown_m
 
 
 @functools.cache
@@ -164,6 +168,48 @@ def _imaged(
     return {**first, "radius_m": float(harmonic[0].real)}, ((float(abs(sine)), rate, float(np.angle(sine))),)
 
 
+def _radius(shape: dict[str, Any]) -> float:
+    """Of a ball about the origin of its frame that holds a body."""
+    grown = max(shape.get(key, 0.0) for key in ("radius_m", "start_radius_m", "end_radius_m"))
+    ends = [float(np.linalg.norm(shape[key])) for key in ("center_m", "start_m", "end_m") if key in shape]
+    return max(ends) + grown + 0.5 * float(np.linalg.norm(shape.get("size_m", 0.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """A body that turns to and fro about the origin of its frame, by ``angle sin(2 pi rate t + phase)``.
+
+    Attributes:
+        axis: (3,) in world, of unit length.
+        angle: greatest [rad].
+        rate: [Hz].
+        phase: [rad].
+        radius: of a ball about the origin that holds the body [m].
+    """
+
+    axis: Array
+    angle: float
+    rate: float
+    phase: float
+    radius: float
+
+    @property
+    def speed(self) -> float:
+        """Greatest speed that turning gives a point of the surface [m/s]."""
+        return 2 * np.pi * self.rate * self.angle * self.radius
+
+    def rotvec(self, t: Array) -> Array:
+        """(k, 3) by which it has turned at times t (k,) [rad]."""
+        out: Array = self.angle * np.sin(2 * np.pi * self.rate * t + self.phase)[:, None] * self.axis
+        return out
+
+    def velocity(self, t: Array) -> Array:
+        """Angular velocity (k, 3) at times t (k,) [rad/s], world."""
+        w = 2 * np.pi * self.rate
+        out: Array = w * self.angle * np.cos(w * t + self.phase)[:, None] * self.axis
+        return out
+
+
 @dataclass(eq=False)
 class Region:
     """One hard region as the oracle sees it.
@@ -176,6 +222,7 @@ class Region:
         margin: distance kept [m].
         T: (4, 4) rest pose.
         waves: (amplitude (3,) [m], rate [Hz], phase [rad]) of its motion.
+        turn: how it turns about its origin besides, or None.
         swell: (amplitude [m], rate [Hz], phase [rad]) by which its surface moves outwards.
         unseen_m: most by which it may be farther than is known: until the next frame its surface may draw
             back as far as it is taken to grow.
@@ -190,6 +237,7 @@ class Region:
     margin: float = 0.0
     T: Array = field(default_factory=lambda: np.eye(4))
     waves: tuple[tuple[Array, float, float], ...] = ()
+    turn: Turn | None = None
     swell: tuple[tuple[float, float, float], ...] = ()
     unseen_m: float = 0.0
     since_s: float = -np.inf
@@ -207,6 +255,9 @@ class Region:
             for w in motion.get("waves", ())
         )
         geometry, swell, unseen = fixture["geometry"], (), 0.0
+        turn = None
+        if "turn" in motion:
+            turn = Turn(radius=_radius(geometry), **motion["turn"])
         if "deforms" in fixture:
             deforms = fixture["deforms"]
             geometry, swell = _imaged(geometry, deforms)
@@ -219,6 +270,7 @@ class Region:
             sum(fixture.get("margin", {}).values()),
             T,
             waves,
+            turn,
             swell,
             unseen,
         )
@@ -238,6 +290,12 @@ class Region:
             out += w * np.cos(w * t + phase)[:, None] * amplitude
         return out
 
+    def attitude(self, t: float) -> Rotation:
+        """How its frame is turned at time t."""
+        rest = Rotation.from_matrix(self.T[:3, :3])
+        turn = self.turn
+        return rest if turn is None else Rotation.from_rotvec(turn.rotvec(np.array([t]))[0]) * rest
+
     @property
     def moves(self) -> bool:
         """Whether it is ever elsewhere."""
@@ -247,11 +305,14 @@ class Region:
     def speed(self) -> float:
         """Greatest speed of its surface [m/s]."""
         waves = (*self.waves, *self.swell)
-        return float(sum(2 * np.pi * rate * np.linalg.norm(a) for a, rate, _ in waves))
+        moving = float(sum(2 * np.pi * rate * np.linalg.norm(a) for a, rate, _ in waves))
+        return moving + (self.turn.speed if self.turn else 0.0)
 
     def distance(self, p: Array, t: Array) -> Array:
         """Distance (k,) of world points (k, 3) at times t (k,), the margin taken off."""
         moved = p - self.T[:3, 3] if not self.waves else p - self.T[:3, 3] - self.shift(t)
+        if self.turn is not None:
+            moved = Rotation.from_rotvec(-self.turn.rotvec(t)).apply(moved)
         d = self.local(moved @ self.T[:3, :3])
         for amplitude, rate, phase in self.swell:
             d = d - amplitude * np.sin(2 * np.pi * rate * t + phase)

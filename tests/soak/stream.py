@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from teleop.wire.messages import Request
 
@@ -53,9 +52,10 @@ class Stream:
         args = {
             "name": region.name,
             "p_m": (region.T[:3, 3] + region.shift(at)[0]).tolist(),
-            "quat_xyzw": Rotation.from_matrix(region.T[:3, :3]).as_quat().tolist(),
+            "quat_xyzw": region.attitude(float(at[0])).as_quat().tolist(),
             "stamp_ns": stamp,
         }
         if self.twist:
-            args["twist"] = [*region.velocity(at)[0].tolist(), 0.0, 0.0, 0.0]
+            turn = region.turn.velocity(at)[0] if region.turn else np.zeros(3)
+            args["twist"] = [*region.velocity(at)[0].tolist(), *turn.tolist()]
         return [Request(id=1, op="set_fixture_pose", args=args)]
