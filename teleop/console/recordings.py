@@ -18,7 +18,7 @@ from teleop.supervisor.child import tethered
 
 FREE_BYTES = 500_000_000
 """Room on the disk that is left to others."""
-READY_S = 20.0
+READY_S = 60.0
 STOP_S = 8.0
 
 

@@ -107,15 +107,21 @@ def _record(
     stop: StopFlag,
     status: _Status,
 ) -> str:
-    """Write what comes until a stop is asked for and nothing more comes; returns what went wrong."""
+    """Write what was sent before a stop is asked for, all that still comes of it; returns what went wrong."""
     heard_s = time.monotonic()
+    asked_ns = 0
+    over = False
     live_files = LiveFiles(writer)
     try:
-        while True:
+        while not over:
             context.admit()
             status.tell()
+            if stop.asked and not asked_ns:
+                asked_ns = time.monotonic_ns()
             if tape.wait(_DRAIN_S if stop.asked else _IDLE_S):
                 while (record := tape.receive()) is not None:
+                    if over := asked_ns > 0 and record.stamp_ns > asked_ns:
+                        break  # the session goes on, without being recorded
                     if not writer.ticks:
                         _attach_fields(session, writer)
                     live_files.take(record)
@@ -125,8 +131,7 @@ def _record(
                     time.sleep(_BATCH_S)
             else:
                 writer.flush()
-                if stop.asked and time.monotonic() - heard_s >= _DRAIN_S:
-                    break
+                over = stop.asked > 0 and time.monotonic() - heard_s >= _DRAIN_S
         writer.finish({"ticks": str(writer.ticks), "dropped": str(writer.dropped)})
     except RecordingError as error:
         return str(error)
