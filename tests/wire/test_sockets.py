@@ -94,6 +94,26 @@ def test_a_reader_that_stalled_gets_the_newest_message_and_then_none(
         assert subscriber.newest() is None
 
 
+def test_each_sender_has_a_slot_so_that_a_loud_one_hides_nobody(context: Context, arm: Participant) -> None:
+    channel = arm.channel("servo_jp")
+    with (
+        NewestSubscriber(context, channel, ServoJp) as subscriber,
+        Publisher(context, channel, SESSION) as quiet,
+        Publisher(context, channel, new_session()) as loud,
+    ):
+        for sender in (quiet, loud):
+            connect(sender, servo_jp, subscriber.newest)
+        while subscriber.newest() is not None:
+            pass
+        quiet.send(servo_jp(quiet.header(time.monotonic_ns())))
+        for _ in range(300):
+            loud.send(servo_jp(loud.header(time.monotonic_ns())))
+        time.sleep(0.2)
+        heard = {eventually(subscriber.newest).session for _ in range(2)}
+        assert len(heard) == 2
+        assert subscriber.newest() is None
+
+
 def test_the_header_counts_up_by_one_a_message(context: Context, controller: Participant) -> None:
     with Publisher(context, controller.channel("event"), SESSION) as publisher:
         heads = [publisher.header(stamp) for stamp in (10, 20, 30)]
