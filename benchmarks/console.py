@@ -176,7 +176,7 @@ def measure(house: House, seconds: float, rounds: int) -> tuple[dict[str, Figure
         browser.close()
     return (
         found,
-        f"{triangles // 3} triangles of the organ at {SIZE['width']}x{SIZE['height']}, {drew}, limit {limit} ms",
+        f"{triangles // 3} triangles at {SIZE['width']}x{SIZE['height']}, {drew}, limit {limit} ms",
     )
 
 
