@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,7 @@ class Minute:
         self.trip: list[float] = []
         self.tracking: list[float] = []
         self.following = self.ticks = self.violations = 0
+        self.held: Counter[str] = Counter()
         self.skipped = 0
 
     def take(self, m: dict[str, Any]) -> None:
@@ -113,7 +115,10 @@ class Minute:
         self.lateness.append(m["lateness_us"])
         self.skipped = m["skipped"]
         for pair in m["pairs"]:
-            self.following += pair["teleop_state"] == "FOLLOWING"
+            if pair["teleop_state"] == "FOLLOWING":
+                self.following += 1
+            else:
+                self.held[pair["reason"]] += 1
             self.violations += bool(pair.get("violation", False))
             if pair["teleop_state"] == "FOLLOWING":
                 self.tracking.append(pair["tracking_error_m"])
@@ -134,6 +139,7 @@ class Minute:
             "round_trip_p99_9_us": top(self.trip, 99.9),
             "tracking_p50_m": top(self.tracking, 50),
             "violations": self.violations,
+            **{f"share {reason}": n / max(1, 2 * self.ticks) for reason, n in self.held.most_common(4)},
             **{f"kB {name}": kb for name, kb in self.memory.items()},
         }
 
