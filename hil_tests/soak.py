@@ -117,11 +117,10 @@ class Minute:
         for pair in m["pairs"]:
             if pair["teleop_state"] == "FOLLOWING":
                 self.following += 1
+                self.tracking.append(pair["tracking_error_m"])
             else:
                 self.held[pair["reason"]] += 1
             self.violations += bool(pair.get("violation", False))
-            if pair["teleop_state"] == "FOLLOWING":
-                self.tracking.append(pair["tracking_error_m"])
             if pair["round_trip_us"] >= 0.0:
                 self.trip.append(pair["round_trip_us"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -109,18 +110,18 @@ def _record(
 ) -> str:
     """Write what was sent before a stop is asked for, all that still comes of it; returns what went wrong."""
     heard_s = time.monotonic()
-    asked_ns = 0
+    until_ns = math.inf
     over = False
     live_files = LiveFiles(writer)
     try:
         while not over:
             context.admit()
             status.tell()
-            if stop.asked and not asked_ns:
-                asked_ns = time.monotonic_ns()
+            if stop.asked:
+                until_ns = min(until_ns, time.monotonic_ns())
             if tape.wait(_DRAIN_S if stop.asked else _IDLE_S):
                 while (record := tape.receive()) is not None:
-                    if over := asked_ns > 0 and record.stamp_ns > asked_ns:
+                    if over := record.stamp_ns > until_ns:
                         break  # the session goes on, without being recorded
                     if not writer.ticks:
                         _attach_fields(session, writer)

@@ -293,7 +293,7 @@ class NewestSubscriber(Receiver[MessageT]):
         bound here, call until ``None`` to see them all.
         """
         if not self._slots:
-            for _ in range(2 * NEWEST_DEPTH):
+            for _ in range(2 * NEWEST_DEPTH):  # a flood cannot hold the loop
                 message = self._receive()
                 if message is None:
                     break

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
     from .desk import Desk
     from .house import House
@@ -67,6 +67,13 @@ def house(browser: Browser) -> Iterator[House]:
             built.close()
 
 
+def new_page(browser: Browser) -> Page:
+    """A page in a browser profile of its own; few pixels, drawn by the processor that the loop runs on."""
+    size = {"width": 1000, "height": 690}
+    context = browser.new_context(viewport=size, device_scale_factor=0.5, reduced_motion="reduce")
+    return context.new_page()
+
+
 @pytest.fixture
 def visit(browser: Browser, house: House) -> Iterator[Callable[[], Desk]]:
     """Opens a page, each in a browser profile of its own; afterwards all is as before."""
@@ -75,10 +82,7 @@ def visit(browser: Browser, house: House) -> Iterator[Callable[[], Desk]]:
     desks: list[Desk] = []
 
     def open_page() -> Desk:
-        # Few pixels, for they are drawn by the processor that the loop runs on.
-        size = {"width": 1000, "height": 690}
-        context = browser.new_context(viewport=size, device_scale_factor=0.5, reduced_motion="reduce")
-        desks.append(Desk(context.new_page(), house.url))
+        desks.append(Desk(new_page(browser), house.url))
         return desks[-1]
 
     yield open_page

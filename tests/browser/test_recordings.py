@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 from teleop.recorder.read import read_recording
 
+from .conftest import new_page
 from .house import speed
 from .test_drive import HOLD_S, recover, settled
 
@@ -25,8 +26,7 @@ def recorded(browser, house) -> Path:
     """A recording of a motion of a few seconds with one fixture, made by pressing Record twice."""
     from .desk import Desk
 
-    size = {"width": 1000, "height": 690}
-    page = browser.new_context(viewport=size, device_scale_factor=0.5, reduced_motion="reduce").new_page()
+    page = new_page(browser)
     desk = Desk(page, house.url)
     desk.take()
     desk.add("Forbidden sphere")
