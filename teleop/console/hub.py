@@ -21,8 +21,8 @@ from teleop.console import messages as m
 from teleop.console.client import Client, RefusedError
 from teleop.console.driver import Grip, Helm
 from teleop.console.editor import Editor
-from teleop.console.picture import ArmPicture, Painter, Watcher
-from teleop.console.plots import BUCKET_S, Buckets, Tremor, channels, row
+from teleop.console.feed import Feed
+from teleop.console.plots import BUCKET_S
 from teleop.console.recordings import RecordingRefusedError, Recordings
 from teleop.console.replays import Replays
 from teleop.console.save import session_toml
@@ -31,7 +31,6 @@ from teleop.console.templates import TEMPLATES
 from teleop.console.viewer import Viewer, state_text
 from teleop.controller.build import place_arm
 from teleop.masters.console import ConsoleSpec
-from teleop.wire.messages import MeasuredJs, Telemetry
 from teleop.wire.sockets import Context
 
 FRAME_S = 1.0 / 60.0
@@ -54,6 +53,7 @@ class Hub:
         viewers: by number.
         helm: who drives.
         editor: the fixtures.
+        feed: what comes from the wire.
     """
 
     def __init__(
@@ -81,24 +81,8 @@ class Hub:
         self.recordings = recordings
         self.client = Client(context, session)
         pairs = session.spec.pairs
-        self._models = [place_arm(p.arm, s) for p, s in zip(pairs, session.arms, strict=True)]
-        pictures = [
-            ArmPicture(p.arm.name, arm, spec)
-            for p, arm, spec in zip(pairs, self._models, session.arms, strict=True)
-        ]
-        self._watcher = Watcher(len(pairs))
-        self._painter = Painter(pictures, self._watcher)
-        gallery = Gallery(self._models[0].forward(self._models[0].home)[:3, 3])
-        self.editor = Editor(self.client, session, mesh_dir, gallery)
-        self.replays = Replays(recordings.folder if recordings else None, gallery)
-        self.helm = Helm(len(pairs))
-        self.viewers: dict[int, Viewer] = {}
-        self._next_viewer = 1
-        self._seq = 0
-        self._channels = [c for i in range(len(pairs)) for c in channels(i)]
-        self._buckets = Buckets(len(self._channels))
+        models = [place_arm(p.arm, s) for p, s in zip(pairs, session.arms, strict=True)]
         self._quat_wm = []
-        self._tremor = []
         for pair in pairs:
             registration = pair.mapping.registration
             quat = quat_mul(
@@ -106,13 +90,17 @@ class Hub:
                 np.asarray(registration.quat_camera_master_xyzw),
             )
             self._quat_wm.append(quat)
-            self._tremor.append(Tremor(quat_to_matrix(quat), pair.mapping.ramp_s))
-        self._hands: list[list[float] | None] = [None] * len(pairs)
-        self._states: list[MeasuredJs | None] = [None] * len(pairs)
+        self.feed = Feed(self.client, session, models, self._quat_wm)
+        gallery = Gallery(models[0].forward(models[0].home)[:3, 3])
+        self.editor = Editor(self.client, session, mesh_dir, gallery)
+        self.replays = Replays(recordings.folder if recordings else None, gallery)
+        self.helm = Helm(len(pairs))
+        self.viewers: dict[int, Viewer] = {}
+        self._next_viewer = 1
+        self._seq = 0
         self._steered_s = 0.0
         self._plots_s = 0.0
         self._spectrum_s = 0.0
-        self._last_stamp = 0
         self._wished_ns = -_WISH_NS
         self._shown_revision = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,7 +118,7 @@ class Hub:
                 isinstance(source, ConsoleSpec) and source.idle is not None,
             )
             for p, picture, source in zip(
-                self.session.spec.pairs, self._painter.arms, self.session.sources, strict=True
+                self.session.spec.pairs, self.feed.painter.arms, self.session.sources, strict=True
             )
         ]
         player = self.replays.of(viewer)
@@ -140,7 +128,7 @@ class Hub:
             viewer=viewer.number,
             key=viewer.key,
             pairs=player.pairs if player else infos,
-            channels=self._channels,
+            channels=self.feed.channels,
             bucket_s=BUCKET_S,
             templates=TEMPLATES,
             max_upload_bytes=MAX_UPLOAD_BYTES,
@@ -309,7 +297,7 @@ class Hub:
         Raises:
             ConfigError: the session's file is gone.
         """
-        newest = self._watcher.newest
+        newest = self.feed.watcher.newest
         scales = {p.pair: p.scale for p in newest.pairs} if newest else {}
         return session_toml(self.session.path, self._overrides, list(self.editor.specs.values()), scales)
 
@@ -326,22 +314,27 @@ class Hub:
 
     def pump(self, now_s: float) -> None:
         """Take in what came, and show it."""
-        self._drain(now_s)
+        changed, alarms = self.feed.drain(now_s)
+        if changed:
+            self._start(self._sync())
+        for alarm in alarms:
+            self.tell("alarm", alarm)
         if now_s - self._steered_s >= _STEER_S:
             self._steered_s = now_s
             self._steer_all()
         if not self.viewers:
             return
         self._seq += 1
-        stamp_s = (self._watcher.newest.stamp_ns if self._watcher.newest else time.monotonic_ns()) * 1e-9
-        state = self._painter.state(
-            self._seq, now_s, self._states, self.editor.names, self.editor.moving(stamp_s)
+        newest = self.feed.watcher.newest
+        stamp_s = (newest.stamp_ns if newest else time.monotonic_ns()) * 1e-9
+        state = self.feed.painter.state(
+            self._seq, now_s, self.feed.states, self.editor.names, self.editor.moving(stamp_s)
         )
         state.recording = self.recordings.state(now_s) if self.recordings else None
         state.driver, state.person, state.viewers = self.helm.driver, self.helm.person, len(self.viewers)
         state.kept_s = round(self.helm.kept_s(time.monotonic_ns()), 1)
         text = state_text(state)
-        changed = self.editor.scene.revision != self._shown_revision
+        redrawn = self.editor.scene.revision != self._shown_revision
         self._shown_revision = self.editor.scene.revision
         plots_due = now_s - self._plots_s >= _PLOTS_S
         if plots_due:
@@ -349,50 +342,17 @@ class Hub:
         for viewer in self.viewers.values():
             if self.replays.show(viewer, self._seq, now_s):
                 continue
-            if changed:
+            if redrawn:
                 viewer.set_scene(self.editor.scene)
             viewer.show(self._seq, text)
             if plots_due:
-                viewer.offer_plots(self._plots)
+                viewer.offer_plots(self.feed.plots)
         if now_s - self._spectrum_s >= _SPECTRUM_S:
             self._spectrum_s = now_s
-            self._send_spectra()
-
-    def _plots(self, since: int) -> m.Plots | None:
-        first, rows = self._buckets.since(since)
-        return m.Plots(first, rows) if rows else None
-
-    def _send_spectra(self) -> None:
-        for index, tremor in enumerate(self._tremor):
-            spectrum = tremor.spectrum()
-            if spectrum is not None:
+            for spectrum in self.feed.spectra():
                 for viewer in self.viewers.values():
                     if self.replays.of(viewer) is None:
-                        viewer.post(m.Spectrum(index, *spectrum))
-
-    def _drain(self, now_s: float) -> None:
-        for index, hand in enumerate(self.client.hands):
-            while (sample := hand.receive()) is not None:
-                self._hands[index] = sample.p_m
-            js = self.client.arms[index].newest()
-            if js is not None:
-                self._states[index] = js
-        while (message := self.client.telemetry.receive()) is not None:
-            if self._watcher.see(message, now_s):
-                self._start(self._sync())
-            self._plot(message)
-        while (event := self.client.events.receive()) is not None:
-            pair = str(event.data.get("pair", ""))
-            self._painter.details[pair] = str(event.data.get("detail", ""))
-            if event.kind == "alarm":
-                self.tell("alarm", str(event.data.get("detail", "")))
-
-    def _plot(self, message: Telemetry) -> None:
-        period_us = (message.stamp_ns - self._last_stamp) * 1e-3
-        self._last_stamp = message.stamp_ns
-        values = row(message, self._models, self._tremor, self._hands, period_us)
-        if len(values) == len(self._channels):
-            self._buckets.add(message.stamp_ns, values)
+                        viewer.post(spectrum)
 
     async def _sync(self) -> None:
         with contextlib.suppress(RefusedError):
