@@ -1,6 +1,6 @@
-"""Software remote centre of motion: keep the shaft of a straight tool on a trocar.
+"""Software remote centre of motion: keep the shaft of a straight tool on a trocar, which may move.
 
-A straight tool through a fixed trocar has four freedoms: its tip position and its roll. The other two
+A straight tool through a trocar has four freedoms: its tip position and its roll. The other two
 rotations follow from the position, so asking for them would only pull the tip away. The task here therefore
 has six rows: tip position, roll about the shaft, and the two offsets of the shaft from the trocar, which are
 brought to zero.
@@ -28,6 +28,9 @@ relaxing."""
 CORRECTION_M = 2e-6
 """Largest part of an offset [m] that the task corrects in one tick: 2 mm/s at 1 kHz."""
 
+AT_REST = np.zeros(3)
+"""Velocity of a trocar that stands [m/s]."""
+
 _LATERAL_ACCELERATION = 0.5  # m/s², with which the rows let the shaft brake towards the tolerance
 _WEIGHT = 3.0 * POSITION_WEIGHT
 
@@ -37,6 +40,7 @@ def _shaft_rows(
     p_tip: Array,
     axis: Array,
     p_rcm: Array,
+    step: Array,
     jacobian: Array,
     period: float,
     tolerance: float,
@@ -45,6 +49,7 @@ def _shaft_rows(
     A: Array,
     b: Array,
     offset: Array,
+    drift: Array,
 ) -> None:
     n = jacobian.shape[1]
     length = math.sqrt((axis * axis).sum())
@@ -69,6 +74,7 @@ def _shaft_rows(
     for side in range(2):
         e = x if side == 0 else y
         offset[side] = (e * (p_tip + lever - p_rcm)).sum()
+        drift[side] = (e * step).sum()
         turn = np.cross(lever, e)  # e . (w x lever) = w . (lever x e)
         for k in range(3):
             P[4 + side, k] = e[k]
@@ -85,8 +91,8 @@ def _shaft_rows(
                 value += P[4 + side, k] * jacobian[k, j]
             A[2 * side, j] = -value
             A[2 * side + 1, j] = value
-        b[2 * side] = -up
-        b[2 * side + 1] = -down
+        b[2 * side] = -up - drift[side]
+        b[2 * side + 1] = -down + drift[side]
 
 
 class SoftwareRcm:
@@ -102,6 +108,7 @@ class SoftwareRcm:
         approaching
             it no faster than it can brake; outside it comes back.
         offset: Offsets of the shaft from the trocar across it, shape ``(2,)`` [m].
+        drift: How far the trocar itself moves in this tick, in the same directions, shape ``(2,)`` [m].
 
     Args:
         n: Number of joints.
@@ -125,11 +132,13 @@ class SoftwareRcm:
             np.array([False, False, False, False, True, True]),
         )
         self.rows = RowSet.hard(np.zeros((4, n)), np.zeros(4))
-        self.offset = np.zeros(2)
+        self.offset, self.drift = np.zeros(2), np.zeros(2)
         self._jacobian = np.zeros((6, n))
         self.update(np.zeros(3), np.array([0.0, 0.0, 1.0]), np.zeros(3), self._jacobian)
 
-    def update(self, p_tip: Array, axis: Array, p_rcm: Array, jacobian: Array) -> None:
+    def update(
+        self, p_tip: Array, axis: Array, p_rcm: Array, jacobian: Array, v_rcm: Array = AT_REST
+    ) -> None:
         """Set the task and the rows for the arm's present state, all in world.
 
         Args:
@@ -137,12 +146,14 @@ class SoftwareRcm:
             axis: Direction of the shaft, shape ``(3,)``, any length above zero.
             p_rcm: Trocar, shape ``(3,)`` [m].
             jacobian: Tip Jacobian, shape ``(6, n)``, world-aligned, linear first.
+            v_rcm: Velocity of the trocar, shape ``(3,)`` [m/s].
         """
         self._jacobian[:] = jacobian
         _shaft_rows(
             np.ascontiguousarray(p_tip, dtype=np.float64),
             np.ascontiguousarray(axis, dtype=np.float64),
             np.ascontiguousarray(p_rcm, dtype=np.float64),
+            self._period * v_rcm,
             self._jacobian,
             self._period,
             self._tolerance,
@@ -151,6 +162,7 @@ class SoftwareRcm:
             self.rows.A,
             self.rows.b,
             self.offset,
+            self.drift,
         )
 
     def error(self, pose_error: Array) -> Array:
@@ -165,5 +177,5 @@ class SoftwareRcm:
         The offsets are corrected here, not as an error: they must not wait for the tip to catch up.
         """
         wanted = self.task.P @ pose_step
-        wanted[4:] = np.clip(-self.offset, -CORRECTION_M, CORRECTION_M)
+        wanted[4:] = np.clip(-self.offset, -CORRECTION_M, CORRECTION_M) + self.drift
         return wanted

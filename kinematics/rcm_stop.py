@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinematics.arm import ArmModel
-from kinematics.errors import KinematicsError
 from kinematics.joint_bounds import stop_time
+from kinematics.rcm import AT_REST
 
 Array = NDArray[np.float64]
 
@@ -29,48 +29,56 @@ class RcmStop:
         arm: The arm; its shaft must be rigid with its tip.
         period_s: Tick [s].
         limit_m: Offset allowed at the end of the stop [m].
-
-    Raises:
-        KinematicsError: If the arm has no remote centre.
     """
 
     def __init__(self, arm: ArmModel, period_s: float, limit_m: float = LIMIT_M) -> None:
         """Find the shaft in the frame of the tip."""
-        if arm.rcm is None:
-            raise KinematicsError(f"arm {arm.name!r} has no remote centre of motion")
         self._arm = arm
         self._a = arm.limits.effective_acceleration(period_s)
         self._period = period_s
         self._limit = limit_m
-        self._trocar = arm.rcm.p_world_rcm
         state = arm.at(arm.home)
         R_tip_world = state.T_world_tip[:3, :3].T
         self._point = R_tip_world @ (state.shaft_point - state.T_world_tip[:3, 3])
         self._axis = R_tip_world @ state.shaft_axis
 
-    def offset(self, q: Array) -> float:
-        """Distance [m] of the trocar from the shaft's axis at ``q (n,)``; leaves the model's state alone."""
+    def offset(self, q: Array, trocar: Array) -> float:
+        """Distance [m] of a point (3,) from the shaft's axis at ``q (n,)``; the model's state stays."""
         T = self._arm.forward(q)
-        away = self._trocar - T[:3, 3] - T[:3, :3] @ self._point
+        away = trocar - T[:3, 3] - T[:3, :3] @ self._point
         return float(np.linalg.norm(np.cross(away, T[:3, :3] @ self._axis)))
 
-    def _end(self, q: Array, v: Array) -> float:
-        return self.offset(q + v * (self._period + 0.5 * stop_time(v, self._a, self._period)))
+    def _end(self, q: Array, v: Array, trocar: Array, v_trocar: Array) -> float:
+        """Offset at the end of the stop from where a shaft would be that had moved with the trocar.
 
-    def fraction(self, q: Array, stop_v: Array, v: Array) -> float:
+        While it stops, that shaft goes ``u S / 2`` and the trocar twice as far: what an arm that stands
+        loses to a trocar that breathes is not the command's doing.
+        """
+        ahead = self._period + 0.5 * stop_time(v, self._a, self._period)
+        return self.offset(q + v * ahead, trocar + v_trocar * ahead)
+
+    def fraction(self, q: Array, stop_v: Array, v: Array, trocar: Array, v_trocar: Array = AT_REST) -> float:
         """How far to go from the stop's velocity towards the wanted one, in [0, 1].
+
+        A shaft that is off its trocar already may go where its stop ends no farther off than without it.
 
         Args:
             q: Last commanded joint positions, shape ``(n,)``.
             stop_v: Velocity of the stop in this tick, shape ``(n,)``: what 0 means.
             v: Wanted velocity, shape ``(n,)``: what 1 means.
+            trocar: Where the trocar is, shape ``(3,)`` [m].
+            v_trocar: How it moves, shape ``(3,)`` [m/s].
         """
-        end = self._end(q, v)
+        end = self._end(q, v, trocar, v_trocar)
         if end <= self._limit:
+            return 1.0
+        limit = max(self._limit, self._end(q, stop_v, trocar, v_trocar))
+        if end <= limit:
             return 1.0
         wanted, least = float(np.linalg.norm(v)), float(np.linalg.norm(stop_v))
         if wanted <= least:
             return 0.0
-        slower = wanted * (self._limit / end) ** 0.25
+        slower = wanted * (limit / end) ** 0.25
         fraction = min(1.0, max(0.0, (slower - least) / (wanted - least)))
-        return fraction if self._end(q, stop_v + fraction * (v - stop_v)) <= self._limit else 0.0
+        slowed = stop_v + fraction * (v - stop_v)
+        return fraction if self._end(q, slowed, trocar, v_trocar) <= limit else 0.0

@@ -9,23 +9,30 @@ from teleop.wire.requests import RequestClient
 
 _PAUSE_S = 0.2
 
-# What each obstacle asks for; an emergency stop or another fault is left to a person.
-_REMEDY = {
+# What passes but leaves the arm held: `engage` is refused while it lasts, and asked again.
+_ENGAGE_AGAIN = (
+    *(
+        Reason.NOT_ENGAGED,
+        Reason.MASTER_STALE,
+        Reason.MASTER_LOST,
+        Reason.MASTER_UNSTEADY,
+        Reason.MASTER_INVALID,
+    ),
+    *(
+        Reason.ROUND_TRIP_TOO_LONG,
+        Reason.CONTROLLER_LATE,
+        Reason.ARM_HELD,
+        Reason.ARM_STALE,
+        Reason.ARM_RESTARTED,
+    ),
+)
+REMEDY: dict[str, tuple[str, ...]] = {
     Reason.NOT_ENABLED.code: ("enable", "home"),
     Reason.ARM_NOT_ENABLED.code: ("enable", "home"),
     Reason.ARM_NOT_HOMED.code: ("home",),
-    Reason.NOT_ENGAGED.code: ("engage",),
-    # What passes but leaves the arm held: refused while it lasts, and asked again.
-    Reason.MASTER_STALE.code: ("engage",),
-    Reason.MASTER_LOST.code: ("engage",),
-    Reason.MASTER_UNSTEADY.code: ("engage",),
-    Reason.MASTER_INVALID.code: ("engage",),
-    Reason.ROUND_TRIP_TOO_LONG.code: ("engage",),
-    Reason.CONTROLLER_LATE.code: ("engage",),
-    Reason.ARM_HELD.code: ("engage",),
-    Reason.ARM_STALE.code: ("engage",),
-    Reason.ARM_RESTARTED.code: ("engage",),
+    **{reason.code: ("engage",) for reason in _ENGAGE_AGAIN},
 }
+"""Requests that an obstacle asks for, by its code; an emergency stop or another fault is left to a person."""
 
 # Coming straight from one of these, a pair is disabled or released because somebody asked for it; after a
 # fault a person decides as well. Both are left to them.
@@ -68,7 +75,7 @@ class Operator:
         for pair in telemetry.pairs:
             if pair.pair in self._hands_off:
                 continue
-            for op in _REMEDY.get(pair.reason, ()):
+            for op in REMEDY.get(pair.reason, ()):
                 self._client.send(op, {} if op == "enable" else {"pair": pair.pair})
                 self._not_before_s = now_s + _PAUSE_S
 

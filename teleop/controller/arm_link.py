@@ -88,6 +88,7 @@ class ArmLink:
         self.refusal = ""
         self.monitor = InputMonitor(rate_hz, alive_within_s=spec.stale_ms * 1e-3)
         self._next_id = 0
+        self._unhomed = False
         self._forget()
 
     def _forget(self) -> None:
@@ -109,7 +110,6 @@ class ArmLink:
         self._echo_seq = -1
         self._want_enabled = False
         self._want_home = False
-        self._unhomed = False
         self._want_reset = False
         self._pending: tuple[int, str, int] | None = None
         self._not_before_ns = 0

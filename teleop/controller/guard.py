@@ -81,6 +81,10 @@ class Guard:
         """Let guidances change the desired position (3,) and rotation (3, 3); who acted, by how much."""
         return self.scene.guide(self.name, p_world, R_world, self._period_s)
 
+    def remote_centre(self) -> tuple[Array, Array] | None:
+        """Where a fixture has the shaft pass, (3,) m, and how that moves, (3,) m/s; ``None`` without one."""
+        return self.scene.remote_centre(self.name)
+
     def forget_guides(self) -> None:
         """Following starts anew."""
         self.scene.forget_guides(self.name)

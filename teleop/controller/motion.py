@@ -19,12 +19,12 @@ from kinematics.ik import DifferentialIK
 from kinematics.ik_result import LIMITERS, IKResult
 from kinematics.joint_bounds import keep_stop_in_range, stop_time, stop_velocity
 from kinematics.pose import matrix_to_quat, pose_difference
-from kinematics.rcm import SoftwareRcm
-from kinematics.rcm_stop import RcmStop
 from kinematics.rows import RowSet
+from kinematics.task import TipTask
 from teleop.controller._motion_kernels import advance, ask, moved_by
 from teleop.controller.guard import Guard
 from teleop.controller.guided import GuidedPose
+from teleop.controller.remote_centre import RemoteCentre
 from teleop.haptics.free import FreeTracker
 from teleop.haptics.planes import PlaneMaker
 from teleop.wire.messages import LedgerLine
@@ -81,8 +81,7 @@ class Motion:
         self._guided = GuidedPose(guard, period_s)
         self._posture = np.array(arm.home) if arm.n > 6 else None
         software = arm.rcm is not None and arm.rcm.kind == "software"
-        self._rcm = SoftwareRcm(arm.n, period_s) if software else None
-        self._rcm_stop = RcmStop(arm, period_s) if software else None
+        self._centre = RemoteCentre(arm, guard, period_s) if software else None
         self.solved: tuple[IKResult, SceneRows | None] | None = None
         self.p_before = np.zeros(3)
         self._clear()
@@ -196,22 +195,24 @@ class Motion:
             p_world,
             quat_world_xyzw,
         )
+        task = None
+        if self._centre is not None:
+            error, feedforward = self._centre.ask(self._state, error, feedforward)
+            task = self._centre.task
         rows = self._rows()
         stop_velocity(self.v, self._a, self._period_s, self._stop_v)
-        result = self._solve(error, feedforward, rows)
+        result = self._solve(error, feedforward, rows, task)
         self._note(result, rows)
         self.solved = (result, rows)
         self.p_before[:] = self.p_world_tip
         sent = self._gated(self._on_trocar(result.v))
         if self._free is not None:
-            if self._rcm is not None:
-                error, feedforward = self._rcm.error(error), self._rcm.feedforward(feedforward)
             self._free.step(
                 q=self.q,
                 v_before=self.v,
                 v_sent=sent,
                 jacobian=self._state.jacobian,
-                task=None if self._rcm is None else self._rcm.task,
+                task=task,
                 error=error,
                 feedforward=feedforward,
                 result=result,
@@ -245,7 +246,7 @@ class Motion:
             self._guard.near(),
             pressing,
             jacobian=self._state.jacobian,
-            hold=_WHOLE if self._rcm is None else self._rcm.task.P,
+            hold=_WHOLE if self._centre is None else self._centre.task.P,
             R_wm=R_wm,
             scale=scale,
             p_hand=p_hand,
@@ -260,18 +261,16 @@ class Motion:
         """Whether the last command but one was inside a hard region or its margin."""
         return not self._guard.empty and self._guard.violated()
 
-    def _solve(self, error: Array, feedforward: Array, scene_rows: SceneRows | None) -> IKResult:
-        """One QP: the scene's rows first, so that their indices stay, then the trocar's."""
-        rows, task = None, None
+    def _solve(
+        self, error: Array, feedforward: Array, scene_rows: SceneRows | None, task: TipTask | None
+    ) -> IKResult:
+        """One QP, under the rows of the scene and of a software remote centre."""
+        rows = None
         if scene_rows is not None:
             s = scene_rows
             rows = RowSet(s.A, s.b, s.priority, s.weight, s.max_slack)
-        if self._rcm is not None and self._arm.rcm is not None:
-            state = self._state
-            self._rcm.update(self.p_world_tip, state.shaft_axis, self._arm.rcm.p_world_rcm, state.jacobian)
-            error, feedforward = self._rcm.error(error), self._rcm.feedforward(feedforward)
-            task = self._rcm.task
-            rows = self._rcm.rows if rows is None else RowSet.join(rows, self._rcm.rows)
+        if self._centre is not None:
+            rows = self._centre.with_rows(rows)
         return self._ik.solve(
             q=self.q,
             v_prev=self.v,
@@ -302,9 +301,9 @@ class Motion:
 
     def _on_trocar(self, wanted: Array) -> Array:
         """As much of the wanted velocity as keeps the stop after it on a software remote centre."""
-        if self._rcm_stop is None:
+        if self._centre is None:
             return wanted
-        fraction = self._rcm_stop.fraction(self.q, self._stop_v, wanted)
+        fraction = self._centre.fraction(self.q, self._stop_v, wanted)
         if fraction < 1.0:
             lost = (1.0 - fraction) * (wanted - self._stop_v)
             self._lose("trocar", "limited", "shaft", lost)

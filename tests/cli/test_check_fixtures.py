@@ -48,6 +48,9 @@ MISTAKES = {
     ("plug", "no-room-at-trocar"): fixture(
         "plug", "forbidden", SPHERE + "[0.0, 0.0, 0.0]", 'bodies = ["shaft"]'
     ),
+    ("aside", "starts-off-trocar"): fixture(
+        "aside", "trocar", "", "pose = { position_m = [0.05, 0.0, 0.0] }"
+    ),
     ("who", "unknown-arm"): fixture("who", "forbidden", SPHERE + "[0.0, 0.2, 0.0]", 'arm = "PSM7"'),
     ("plate", "thin-wall"): fixture(
         "plate",

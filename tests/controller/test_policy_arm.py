@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from teleop.drivers.sim.spec import SimArmSpec
 from teleop.safety.reasons import Reason
 from teleop.wire.messages import Reply, Request
 
@@ -121,3 +122,23 @@ def test_words_and_leases_of_a_driver_cannot_outgrow_our_messages() -> None:
     link._pending = (2, "enable", rig.now_ns)
     link.update(None, (Reply(id=2, ok=False, error="x" * 60_000),), rig.now_ns + MS)
     assert len(link.refusal) == 300
+
+
+def test_an_arm_that_is_to_be_homed_anew_is_not_followed_because_its_driver_restarted() -> None:
+    rig = Rig(sim=SimArmSpec(homed_at_start=True))
+    rig.bring_up()
+    assert rig.request("unhome").ok
+    for _ in range(200):
+        rig.tick(arm=False)
+    rig.arm_session, rig.arm_seq = b"arm-came-back---", 0
+    rig.start_arm()
+    rig.run(50)
+    assert rig.request("enable").ok
+    rig.run(200)
+    assert rig.sim.contract.is_homed
+    assert not rig.request("engage").ok
+    assert rig.state == ("IDLE", "arm_not_homed")
+    assert rig.request("home").ok
+    rig.run(20)
+    reply = rig.request("engage")
+    assert reply.ok, reply.error

@@ -346,12 +346,11 @@ def _presses(arm: ArmPlace, track: Track, regions: list[Region], tally: Tally, l
 def _apart(episode: Episode, margin: float, tally: Tally, label: str) -> None:
     """Two arms: anything one may still sweep against anything the other may, at each tick."""
     (one, two), (a, b) = episode.plan.arms, episode.tracks
-    wristed = ("tip", "jaw", "wrist")
     ways = [("way", s) for s in (0.0, 0.5, 1.0)] + [("stop", s) for s in STOP]
     k = np.flatnonzero(a.sent & b.sent)
     if not len(k):
         return
-    si, sj = np.flatnonzero(one.mask(wristed)), np.flatnonzero(two.mask(wristed))
+    si, sj = np.flatnonzero(one.mask(one.tool)), np.flatnonzero(two.mask(two.tool))
     r = one.oracle.radii[si][:, None] + two.oracle.radii[sj] + margin
     P = np.stack([one.oracle.centers(_at(a, k, w)[0], si) for w in ways], axis=1)
     Q = np.stack([two.oracle.centers(_at(b, k, w)[0], sj) for w in ways], axis=1)

@@ -57,6 +57,11 @@ class ArmPlace:
         self.centers = self.oracle.centers(self.home)[0]
         self.tip = self.oracle.frames(self.home)["tip"][0, :3, 3]
 
+    @property
+    def tool(self) -> tuple[str, ...]:
+        """Bodies of the instrument that are kept off another one."""
+        return WRISTED if "wrist" in self.oracle.body_names else ("tip", "jaw", "shaft")
+
     def mask(self, bodies: tuple[str, ...]) -> Array:
         """Which spheres belong to the bodies named."""
         if "all" in bodies:

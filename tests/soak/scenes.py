@@ -227,15 +227,15 @@ def labelled(rng: Rng, plan: Plan) -> None:
 
 def two_arms(rng: Rng, plan: Plan) -> None:
     """Two instruments that must not touch, sometimes over a floor."""
-    plan.apart = float(rng.choice([0.0, 1e-3]))
+    plan.apart, bodies = float(rng.choice([0.0, 1e-3])), list(plan.arms[0].tool)
     plan.fixtures.append(
         {
-            "kind": "tool_to_tool", "name": "apart", "arms": ["arm0", "arm1"], "bodies": list(WRISTED),
-            "other_bodies": list(WRISTED), "margin": {"extra_m": plan.apart},
+            "kind": "tool_to_tool", "name": "apart", "arms": ["arm0", "arm1"], "bodies": bodies,
+            "other_bodies": bodies, "margin": {"extra_m": plan.apart},
         }
     )  # fmt: skip
     if rng.random() < 0.5:
-        forbid(rng, plan, "floor", any_shape(rng), bodies=list(WRISTED))
+        forbid(rng, plan, "floor", any_shape(rng), bodies=bodies)
 
 
 Kind = Callable[[Rng, Plan], None]
@@ -258,6 +258,7 @@ KINDS: dict[str, tuple[Kind, str, float]] = {
     "small tooth": (small_tooth, PSM, 0.0),
     "tissue": (tissue, PSM, 0.7),
     "two arms": (two_arms, PSM, 0.4),
+    "two straight tools": (two_arms, PANDA, 0.2),
     "software RCM": (planes, PANDA, 0.4),
 }
 """Kind of scene: who makes it, on which arm, how often."""
@@ -277,7 +278,7 @@ def absent(kind: str) -> str:
 def draw(kind: str, rng: Rng) -> Plan:
     """A scene of the kind."""
     make, profile, _ = KINDS[kind]
-    if kind == "two arms":
+    if make is two_arms:
         apart = float(rng.uniform(0.02, 0.035))
         arms = [ArmPlace(profile, (side * apart / 2, 0.0, 0.0)) for side in (-1, 1)]
     else:
