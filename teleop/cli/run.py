@@ -30,6 +30,8 @@ from teleop.wire.streams import Role
 
 _PLAIN_EVERY_S = 2.0
 _WAITING_EVERY_S = 5.0
+_NETWORK = "impair "
+"""Begins the name of a child that is a bad network; what it says at its end is part of the summary."""
 _RESTARTS = 5
 # What compiles may take long at the first start on a slow machine; the others only have to be loaded.
 _COMPILED_S = 900.0
@@ -75,7 +77,7 @@ def _children(
                 )
     for impaired in session.spec.impair:
         proxy = command("impair", str(path), "--name", impaired.participant)
-        name = f"impair {impaired.participant}"
+        name = f"{_NETWORK}{impaired.participant}"
         children.append(ChildSpec(name, proxy, restarts=restarts, ready_timeout_s=_LOADED_S))
     lead = command("controller", str(path), "--json", str(summary_file), "--seconds", repr(seconds))
     if record is not None:
@@ -245,6 +247,10 @@ def _close(
                 console.print(f"{pair.pair}: {pair_line(pair)}", highlight=False)
         return outcome.status or 1
     print_summary(console, summary)
+    for death in outcome.deaths:
+        if death.name.startswith(_NETWORK):
+            for line in death.last_lines:
+                console.print(f"{death.name}: {line}", highlight=False, soft_wrap=True)
     recording = summary["recording"]
     if recording is not None:
         console.print(recording_line(recording), highlight=False, soft_wrap=True)

@@ -16,7 +16,8 @@ from teleop.wire.messages import LedgerLine, MeasuredJs, PairTelemetry, Telemetr
 
 _REASONS = {reason.code: reason for reason in Reason}
 _WINDOW = 1000
-_MICRON = 1e-6
+_FELT_M, _SEEN_M = 1e-6, 1e-4
+"""From where on it is told what a fixture takes away, and what the arm's own limits do: a lag one can see."""
 _BY_FIXTURES = frozenset({"clamped", "stopped", "unsafe", "recovering"})
 """What fixtures do is told before what the arm's own limits do in the same tick."""
 
@@ -78,7 +79,7 @@ class ArmPicture:
 def clamp_words(line: LedgerLine, fixtures: frozenset[str]) -> str:
     """One line of the ledger as a person says it: ``"shaft, 0.31 mm, by fixture carotid"``."""
     amount = f"{1e3 * line.by_m:.2f} mm" if line.by_m >= 5e-6 else f"{1e6 * line.by_m:.1f} µm"
-    by = f"fixture {line.who}" if line.who in fixtures else line.who
+    by = f"fixture {line.who}" if line.who in fixtures else line.who.replace("_", " ")
     return ", ".join(
         [*([line.body] if line.body else []), *([amount] if line.by_m > 0.0 else []), f"by {by}"]
     )
@@ -112,12 +113,13 @@ class Watcher:
         for index, pair in enumerate(message.pairs):
             if pair.ledger and index < len(self._clamps):
                 line = max(pair.ledger, key=lambda entry: (entry.what in _BY_FIXTURES, entry.by_m))
-                if line.by_m >= _MICRON or line.by_m == 0.0:
+                least = _FELT_M if line.what in _BY_FIXTURES else _SEEN_M
+                if line.by_m >= least or line.by_m == 0.0:
                     self._clamps[index] = (line, message.stamp_ns)
         return changed
 
     def last_clamp(self, index: int) -> tuple[LedgerLine, float] | None:
-        """The last one that took away more than a micron, and its age in s."""
+        """The last one worth telling, and its age in s."""
         clamp = self._clamps[index]
         if clamp is None or self.newest is None:
             return None

@@ -70,7 +70,7 @@ def test_a_drag_into_a_wall_stops_at_its_margin_and_the_page_names_it(desk, hous
     assert not any(tick["pairs"][0]["violation"] for tick in ticks)
     assert exact[-1] < 2e-4
     desk.page.locator("#tab-fixtures").click()
-    expect(desk.page.locator(f".fixture[data-name={name}] .near")).to_contain_text(re.compile("limit|mm"))
+    expect(desk.page.locator(f".fixture[data-name={name}] .gap")).to_contain_text(re.compile("limit|mm"))
 
 
 def nearest(house, name: str) -> float:

@@ -78,6 +78,6 @@ def test_how_strictly_it_holds_and_whether_at_all(desk, house) -> None:
         desk.until(f"{CONFIG}.then(c => ({SOFTNESS})(c, '{name}') === '{word}')")
     row.get_by_label(f"{name} enabled").uncheck()
     house.witness.until(lambda pair: name not in pair["clearance_m"])
-    expect(row.locator(".near")).to_have_text("off")
+    expect(row.locator(".gap")).to_have_text("off")
     row.get_by_label(f"{name} enabled").check()
     house.witness.until(lambda pair: name in pair["clearance_m"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,13 @@ IMPAIR = (
 )
 
 
+def passed(said: str, stream: str) -> dict[str, float]:
+    """What the proxy says at its end of one of its streams."""
+    (line,) = [line for line in said.splitlines() if f"impair {stream}:" in line]
+    counts = re.findall(r"(mean delay|[a-z]+) ([\d.]+)", line.partition(f"{stream}:")[2])
+    return {what: float(number) for what, number in counts}
+
+
 @pytest.mark.process
 def test_a_session_with_a_bad_network_in_it_runs_follows_and_keeps_out(tmp_path: Path) -> None:
     file, summary = tmp_path / "bad.toml", tmp_path / "summary.json"
@@ -31,3 +39,8 @@ def test_a_session_with_a_bad_network_in_it_runs_follows_and_keeps_out(tmp_path:
     told = json.loads(summary.read_text())
     assert told["states"]["FOLLOWING"] > 1.0, told["reasons"]
     assert told["violations"] == 0
+    commands, states = (passed(done.stdout + done.stderr, stream) for stream in ("servo_jp", "measured_js"))
+    print(f"commands {commands}, states {states}")
+    assert commands["offered"] > 2000
+    assert commands["lost"] == pytest.approx(0.1 * commands["offered"], rel=0.3)
+    assert states["mean delay"] == pytest.approx(3.0, abs=0.5)

@@ -33,7 +33,7 @@ export class FixturePanel {
   private open = "";
   private mode: Handle | null = null;
   private mine = false;
-  private rows = new Map<string, { near: HTMLElement; row: HTMLElement }>();
+  private rows = new Map<string, { gap: HTMLElement; row: HTMLElement }>();
   private gesture = 0;
   private handled = 0;
   private bodies: FixtureBodies;
@@ -162,7 +162,7 @@ export class FixturePanel {
   private row(info: FixtureInfo): HTMLElement {
     const spec = info.spec as Table;
     const name = spec.name as string;
-    const near = h("span", { class: "near" });
+    const gap = h("span", { class: "gap" });
     const on = h("input", { type: "checkbox", checked: spec.enabled !== false, "aria-label": `${name} enabled`, "data-focus": `${name}/on`, onchange: () => void this.edit({ ...copy(spec), enabled: on.checked }) });
     const soft = h("select", { "aria-label": `${name}: how strictly`, "data-focus": `${name}/soft`, title: "hard: certified by the gate; soft: gives way under its priority; advisory: only shown" },
       ...["hard", "soft", "advisory"].map((s) => h("option", { value: s, selected: softnessOf(info) === s }, s)));
@@ -171,9 +171,9 @@ export class FixturePanel {
     const head = h("div", { class: "head" }, on,
       h("button", { class: "name", "aria-expanded": String(isOpen), "data-focus": `${name}/name`, onclick: () => { this.open = isOpen ? "" : name; this.mode = null; this.bodies.select("", null); this.render(); } },
         h("b", {}, name), h("span", {}, [words(spec.kind), spec.geometry && words(spec.geometry.shape)].filter(Boolean).join(", "))),
-      near, soft);
+      gap, soft);
     const row = h("div", { class: "fixture", "data-name": name }, head, info.note ? h("p", { class: "note" }, info.note) : null, isOpen && this.form(spec));
-    this.rows.set(name, { near, row });
+    this.rows.set(name, { gap, row });
     return row;
   }
 
@@ -265,9 +265,9 @@ export class FixturePanel {
       const row = this.rows.get(info.spec.name);
       if (!row) continue;
       const [kind, said] = info.spec.enabled === false ? ["off", "off"] : nearness(clearance[info.spec.name]);
-      text(row.near, said);
-      const name = `near ${kind}`;
-      if (row.near.className !== name) row.near.className = name;
+      text(row.gap, said);
+      const name = `gap ${kind}`;
+      if (row.gap.className !== name) row.gap.className = name;
     }
   }
 

@@ -7,6 +7,8 @@ import type { Channel, Hello, Plots, Spectrum } from "./messages";
 const KEPT = 3000;
 const POINTS = 500;
 const WINDOWS = [5, 15, 60];
+// A tool that stands still shall not fill its plot with the last digit of its encoders.
+const LEAST_SPAN: Record<string, number> = { mm: 0.1, N: 0.1 };
 const LINES = ["line-1", "line-2", "line-3", "line-4"];
 
 interface Chart {
@@ -93,7 +95,13 @@ export class PlotPanel {
 
   private options(title: string, unit: string, names: string[]): uPlot.Options {
     const grid = { stroke: color("plot-grid"), width: 1 };
-    const axis = { stroke: color("ink-2"), grid, ticks: grid, font: "11px system-ui", size: 42 };
+    const room = (_u: uPlot, labels: string[] | null): number => Math.max(42, 18 + 6.5 * Math.max(0, ...(labels ?? []).map((l) => l.length)));
+    const axis = { stroke: color("ink-2"), grid, ticks: grid, font: "11px system-ui", size: room };
+    const least = LEAST_SPAN[unit] ?? 0;
+    const range = (_u: uPlot, lo: number | null, hi: number | null): uPlot.Range.MinMax => {
+      if (lo === null || hi === null) return [0, 1];
+      return hi - lo < least ? [(lo + hi - least) / 2, (lo + hi + least) / 2] : uPlot.rangeNum(lo, hi, 0.1, true);
+    };
     const series: uPlot.Series[] = [{ value: (_u, v) => (v === null ? "" : `${v.toFixed(2)} s`) }];
     const bands: uPlot.Band[] = [];
     names.forEach((name, i) => {
@@ -107,7 +115,7 @@ export class PlotPanel {
       title: `${title}, ${unit}`,
       width: 300, height: 150, series, bands,
       cursor: { sync: { key: "time" }, drag: { x: false, y: false } },
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { range } },
       legend: { live: true },
       axes: [{ ...axis, size: 26, values: (_u, ticks) => ticks.map((t) => `${t}`) }, axis],
     };
