@@ -11,20 +11,16 @@ _PAUSE_S = 0.2
 
 # What passes but leaves the arm held: `engage` is refused while it lasts, and asked again.
 _ENGAGE_AGAIN = (
-    *(
-        Reason.NOT_ENGAGED,
-        Reason.MASTER_STALE,
-        Reason.MASTER_LOST,
-        Reason.MASTER_UNSTEADY,
-        Reason.MASTER_INVALID,
-    ),
-    *(
-        Reason.ROUND_TRIP_TOO_LONG,
-        Reason.CONTROLLER_LATE,
-        Reason.ARM_HELD,
-        Reason.ARM_STALE,
-        Reason.ARM_RESTARTED,
-    ),
+    Reason.NOT_ENGAGED,
+    Reason.MASTER_STALE,
+    Reason.MASTER_LOST,
+    Reason.MASTER_UNSTEADY,
+    Reason.MASTER_INVALID,
+    Reason.ROUND_TRIP_TOO_LONG,
+    Reason.CONTROLLER_LATE,
+    Reason.ARM_HELD,
+    Reason.ARM_STALE,
+    Reason.ARM_RESTARTED,
 )
 REMEDY: dict[str, tuple[str, ...]] = {
     Reason.NOT_ENABLED.code: ("enable", "home"),
