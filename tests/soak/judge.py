@@ -359,7 +359,8 @@ def _apart(episode: Episode, margin: float, tally: Tally, label: str) -> None:
     size_p = np.linalg.norm(P - mid_p[:, None, None], axis=3).max(axis=(1, 2))
     size_q = np.linalg.norm(Q - mid_q[:, None, None], axis=3).max(axis=(1, 2))
     low = np.linalg.norm(mid_p - mid_q, axis=1) - size_p - size_q - r.max()
-    tally.smallest_m = min(tally.smallest_m, float(low.max()))
+    if low.min() >= 1e-4:  # never near: all that is known is this bound
+        tally.smallest_m = min(tally.smallest_m, float(low.min()))
     for j in np.flatnonzero(low < 1e-4):
         gap = np.linalg.norm(P[j][:, None, :, None] - Q[j][None, :, None, :], axis=4) - r
         tally.looked += gap.size
