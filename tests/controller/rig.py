@@ -179,6 +179,12 @@ class Rig:
         assert reply.ok, reply.error
         self.run(5)
 
+    def spheres(self, body: str = "all") -> tuple[np.ndarray, np.ndarray]:
+        """Centres (k, 3) and radii (k,) of the spheres of a body at the last command [m]."""
+        b = self.pair.arm.bodies
+        mine = np.ones(b.count, bool) if body == "all" else b.body_of == b.body_names.index(body)
+        return self.pair.arm.sphere_centers(self.pair.motion.q, np.zeros((b.count, 3)))[mine], b.radii[mine]
+
     @property
     def state(self) -> tuple[str, str]:
         return self.pair.machine.state.value, self.pair.machine.reason.code

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,31 +43,17 @@ class Case:
         at: (3,) its frame's origin at rest [m].
         quat: its frame's rotation.
         way: direction its frame moves in, a unit vector (3,).
-        broken: (rig, frame's origin (3,) now, tick before) -> how far the rule is broken [m or rad], <= 0
-            where it is kept.
+        broken: (rig, frame's origin (3,) now, centres of all spheres a tick before) -> how far the rule is
+            broken [m or rad], <= 0 where it is kept.
         drive: what the hand does with the time since the start [s].
     """
 
     table: dict[str, Any]
     at: Array
-    broken: Callable[[Rig, Array, Seen | None], float]
+    broken: Callable[[Rig, Array, Array | None], float]
     drive: Callable[[Rig, float], None]
     quat: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
-    way: Array | None = None
-
-
-@dataclass
-class Seen:
-    """Spheres of the arm at a tick, (m, 3) [m]."""
-
-    centers: Array
-
-
-def _spheres(rig: Rig, bodies: str) -> tuple[Array, Array]:
-    """Centres (k, 3) and radii (k,) of the spheres of a body, at the last command [m]."""
-    b = rig.pair.arm.bodies
-    mask = np.ones(b.count, bool) if bodies == "all" else b.body_of == b.body_names.index(bodies)
-    return rig.pair.arm.sphere_centers(rig.pair.motion.q, np.zeros((b.count, 3)))[mask], b.radii[mask]
+    way: Array = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))
 
 
 def _dive(rig: Rig, t: float) -> None:
@@ -80,7 +66,7 @@ def _turn(rig: Rig, t: float) -> None:
 
 def _lowest(rig: Rig, bodies: str) -> Array:
     """The lowest point of a body (3,) [m]."""
-    centers, radii = _spheres(rig, bodies)
+    centers, radii = rig.spheres(bodies)
     k = int(np.argmin(centers[:, 2] - radii))
     return centers[k] - [0.0, 0.0, radii[k]]
 
@@ -102,8 +88,8 @@ def _region(rig: Rig, bodies: str, kind: str) -> Case:
         solid, inside = {"shape": "frustum", **cone, "end_radius_m": math.tan(0.6)}, True
     oracle = Region.of({"name": "x", "kind": "keep_in" if inside else "forbidden", "geometry": solid})
 
-    def broken(rig: Rig, at: Array, _: Seen | None) -> float:
-        centers, radii = _spheres(rig, bodies)
+    def broken(rig: Rig, at: Array, _: Array | None) -> float:
+        centers, radii = rig.spheres(bodies)
         local = Rotation.from_quat(quat).inv().apply(centers - at)
         return -float((oracle.distance(local, np.zeros(len(local))) - radii).min())
 
@@ -115,17 +101,17 @@ def _slow(rig: Rig, bodies: str, kind: str) -> Case:
     low = _lowest(rig, bodies) - np.array([0.0, 0.0, 8e-3])
     near, far, reach = 5e-3, 0.05, 0.02
 
-    def broken(rig: Rig, at: Array, before: Seen | None) -> float:
+    def broken(rig: Rig, at: Array, before: Array | None) -> float:
         if before is None:
             return -math.inf
         b, worst = rig.pair.arm.bodies, -math.inf
-        now = rig.pair.arm.sphere_centers(rig.pair.motion.q, np.zeros((b.count, 3)))
+        now, _ = rig.spheres()
         for index, name in enumerate(b.body_names):
             mine = b.body_of == index
             if bodies not in (name, "all") or not mine.any():
                 continue
-            room = before.centers[mine, 2] - at[2] - b.radii[mine]
-            speed = np.linalg.norm(now[mine] - before.centers[mine], axis=1) / 1e-3
+            room = before[mine, 2] - at[2] - b.radii[mine]
+            speed = np.linalg.norm(now[mine] - before[mine], axis=1) / 1e-3
             if room.min() < reach:
                 limit = near + (far - near) * max(room.min(), 0.0) / reach
                 worst = max(worst, float(speed.max()) - limit)
@@ -154,7 +140,7 @@ def _guide(rig: Rig, kind: str) -> Case:
         ),
     }[kind]
 
-    def broken(rig: Rig, at: Array, _: Seen | None) -> float:
+    def broken(rig: Rig, at: Array, _: Array | None) -> float:
         return float(away(rig.pair.motion.p_world_tip - at)) - _TUBE_M
 
     table = {"kind": kind, "compliance": 0.8, "tube_m": _TUBE_M, **table}
@@ -171,7 +157,7 @@ def _cone(rig: Rig, kind: str) -> Case:
     """A hand that turns the tool 0.4 rad out of a cone of 0.1."""
     axis = _axis(rig)
 
-    def broken(rig: Rig, at: Array, _: Seen | None) -> float:
+    def broken(rig: Rig, at: Array, _: Array | None) -> float:
         return float(np.arctan2(np.linalg.norm(np.cross(_axis(rig), axis)), _axis(rig) @ axis)) - 0.1
 
     table = {"kind": kind, "axis": axis.tolist(), "half_angle_rad": 0.1}
@@ -191,7 +177,7 @@ def _trocar(rig: Rig, kind: str) -> Case:
     at = point + axis * float(axis @ (0.5 * rig.pair.motion.p_world_tip - point))
     way = np.cross(axis, [0.0, 1.0, 0.0])
 
-    def broken(rig: Rig, at: Array, _: Seen | None) -> float:
+    def broken(rig: Rig, at: Array, _: Array | None) -> float:
         s = rig.pair.arm.at(rig.pair.motion.q)
         return float(np.linalg.norm(np.cross(at - s.shaft_point, s.shaft_axis))) - 1e-4
 
@@ -214,20 +200,20 @@ def _rig(kind: str) -> Rig:
 
 def _frame(case: Case, motion: str, since_s: float) -> Array:
     """Origin (3,) of the frame, a time after it was set [m]."""
-    way = np.array([0.0, 0.0, 1.0]) if case.way is None else case.way
     if motion == "periodic":  # from its lowest, at rest
-        return case.at + BEAT_M * (1.0 - math.cos(2 * math.pi * BEAT_HZ * since_s)) * way
-    return case.at + (RISE_M_S * since_s if motion == "stream" else 0.0) * way
+        return case.at + BEAT_M * (1.0 - math.cos(2 * math.pi * BEAT_HZ * since_s)) * case.way
+    return case.at + (RISE_M_S * since_s if motion == "stream" else 0.0) * case.way
 
 
 def _set(rig: Rig, case: Case, softness: str, motion: str) -> None:
-    way = np.array([0.0, 0.0, 1.0]) if case.way is None else case.way
     set_s = (rig.now_ns + MS) * 1e-9
     at, told = case.at, {"type": motion}
     if motion == "periodic":
-        at = at + BEAT_M * way
+        at = at + BEAT_M * case.way
         phase = -0.5 * math.pi - 2 * math.pi * BEAT_HZ * set_s
-        told["waves"] = [{"amplitude_m": (BEAT_M * way).tolist(), "rate_hz": BEAT_HZ, "phase_rad": phase}]
+        told["waves"] = [
+            {"amplitude_m": (BEAT_M * case.way).tolist(), "rate_hz": BEAT_HZ, "phase_rad": phase}
+        ]
     if motion == "stream":
         told["speed_error_m_s"] = 0.0
     pose = {"position_m": at.tolist(), "quat_xyzw": case.quat}
@@ -240,14 +226,13 @@ def _driven(rig: Rig, case: Case, softness: str, motion: str) -> tuple[list[floa
     """How far the rule was broken at each tick, and what the ledger said of it."""
     begin_ns, before = rig.now_ns, None
     broken, said = [], set()
-    way = np.array([0.0, 0.0, 1.0]) if case.way is None else case.way
     for k in range(TICKS):
         case.drive(rig, 1e-3 * k)
         if motion == "stream" and k % 20 == 0:
             now_ns = rig.now_ns + MS
             reply = rig.request(
                 "set_fixture_pose", name="x", p_m=_frame(case, motion, (now_ns - begin_ns) * 1e-9).tolist(),
-                quat_xyzw=list(case.quat), twist=[*(RISE_M_S * way), 0.0, 0.0, 0.0], stamp_ns=now_ns,
+                quat_xyzw=list(case.quat), twist=[*(RISE_M_S * case.way), 0.0, 0.0, 0.0], stamp_ns=now_ns,
             )  # fmt: skip
             assert reply.ok, reply.error
         else:
@@ -256,8 +241,7 @@ def _driven(rig: Rig, case: Case, softness: str, motion: str) -> tuple[list[floa
         said |= {line.what for line in rig.outputs.pairs[0].ledger if line.who == "x"}
         frame = _frame(case, motion, (rig.now_ns + MS - begin_ns) * 1e-9)
         broken.append(case.broken(rig, frame, before))
-        b = rig.pair.arm.bodies
-        before = Seen(rig.pair.arm.sphere_centers(rig.pair.motion.q, np.zeros((b.count, 3))))
+        before, _ = rig.spheres()
     return broken, said
 
 

@@ -22,10 +22,8 @@ def following(**mapping: object) -> tuple[Rig, np.ndarray]:
 
 def lowest(rig: Rig) -> float:
     """Height of the lowest point of any sphere of the arm at the last command, m."""
-    arm = rig.pair.arm
-    centers = np.zeros((arm.bodies.count, 3))
-    arm.sphere_centers(rig.pair.motion.q, centers)
-    return float((centers[:, 2] - arm.bodies.radii).min())
+    centers, radii = rig.spheres()
+    return float((centers[:, 2] - radii).min())
 
 
 def floor(z: float, **keys: object) -> dict[str, object]:
@@ -182,15 +180,12 @@ def test_a_mesh_that_was_made_ready_is_mapped_and_holds(tmp_path: Path) -> None:
     ball = tip - np.array([0.0, 0.0, 0.025])
     reply = rig.request("set_fixture", fixture={**made, "pose": {"position_m": ball.tolist()}})
     assert reply.ok, reply.error
-    arm, centers = rig.pair.arm, np.zeros((rig.pair.arm.bodies.count, 3))
     nearest = np.inf
     for k in range(900):
         rig.hand.p_m = [0.0, 0.0, -2e-5 * k]
         rig.tick()
-        arm.sphere_centers(rig.pair.motion.q, centers)
-        nearest = min(
-            nearest, float((np.linalg.norm(centers - ball, axis=1) - arm.bodies.radii).min()) - 0.01
-        )
+        centers, radii = rig.spheres()
+        nearest = min(nearest, float((np.linalg.norm(centers - ball, axis=1) - radii).min()) - 0.01)
     assert -1e-4 < nearest < 3e-4  # the icosphere lies up to 0.1 mm inside the sphere
     wrong = {**geometry, "content_hash": "0" * 64}
     reply = rig.request("set_fixture", fixture={"name": "b", "kind": "forbidden", "geometry": wrong})

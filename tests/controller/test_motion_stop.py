@@ -80,11 +80,10 @@ def test_an_alarm_says_how_deep_the_arm_is(above_m: float) -> None:
     level = float(rig.pair.motion.p_world_tip[2]) + above_m
     wall = {"shape": "half_space", "normal": [0.0, 0.0, 1.0], "point_m": [0.0, 0.0, level]}
     assert rig.request("set_fixture", fixture={"kind": "forbidden", "name": "wall", "geometry": wall}).ok
-    arm = rig.pair.arm
     room = math.inf
     for _ in range(20):
-        centers = arm.sphere_centers(rig.pair.motion.q, np.zeros((arm.bodies.count, 3)))
-        room = float((centers[:, 2] - arm.bodies.radii).min()) - level
+        centers, radii = rig.spheres()
+        room = float((centers[:, 2] - radii).min()) - level
         rig.tick()
         if any(event.kind == "alarm" for event in rig.events):  # type: ignore[attr-defined]
             break

@@ -26,6 +26,13 @@ def _breathing(rig: Rig, at: np.ndarray) -> dict[str, Any]:
     return _port(rig, at, motion={"type": "periodic", "waves": [wave]})
 
 
+def _breathed(rig: Rig, at: np.ndarray, begin_ns: int) -> np.ndarray:
+    """Where the port that was set at ``begin_ns`` is when the last command takes effect (3,) [m]."""
+    since_s = (rig.now_ns + MS - begin_ns) * 1e-9
+    out: np.ndarray = at + BREATH_M * math.sin(2 * math.pi * BREATH_HZ * since_s)
+    return out
+
+
 def _off(rig: Rig, port: np.ndarray) -> float:
     """Distance of a port (3,) from the line of the commanded shaft, by pinocchio's pose [m]."""
     T = rig.pair.arm.forward(rig.pair.motion.q)
@@ -55,7 +62,7 @@ def test_the_shaft_breathes_with_the_port_and_the_tip_obeys_the_hand(arm: str) -
         s = 1.0 - math.cos(2 * math.pi * 0.5 * t)
         rig.hand.p_m = [0.01 * s, 0.006 * math.sin(2 * math.pi * 0.4 * t) ** 2, -0.008 * s]
         rig.tick()
-        at = centre + BREATH_M * math.sin(2 * math.pi * BREATH_HZ * (rig.now_ns + MS - begin_ns) * 1e-9)
+        at = _breathed(rig, centre, begin_ns)
         off.append(_off(rig, at))
         behind.append(float(np.linalg.norm(rig.pair.motion.p_world_tip - tip - rig.hand.p_m)))
     print(
@@ -81,16 +88,14 @@ def test_a_tool_pressed_against_a_wall_stays_on_a_port_that_breathes() -> None:
     assert rig.request("set_fixture", fixture=wall).ok
     assert rig.request("set_fixture", fixture=_breathing(rig, centre)).ok
     begin_ns, off, touching = rig.now_ns, [], 0
-    bodies = rig.pair.arm.bodies
-    mine = bodies.body_of == bodies.body_names.index("tip")
     for k in range(5000):
         slide = 0.01 * math.sin(2 * math.pi * 0.5e-3 * max(0, k - 1000))
         rig.hand.p_m = [slide, -slide, -2e-5 * min(k, 1000)]
         rig.tick()
-        at = centre + BREATH_M * math.sin(2 * math.pi * BREATH_HZ * (rig.now_ns + MS - begin_ns) * 1e-9)
+        at = _breathed(rig, centre, begin_ns)
         off.append(_off(rig, at))
-        z = rig.pair.arm.sphere_centers(rig.pair.motion.q, np.zeros((bodies.count, 3)))[mine, 2]
-        room = float((z - bodies.radii[mine]).min() - (tip[2] - 0.01))
+        centers, radii = rig.spheres("tip")
+        room = float((centers[:, 2] - radii).min() - (tip[2] - 0.01))
         assert room >= 0.0
         touching += room < 1e-4
     print(f"off the port {1e6 * max(off[200:]):.2f} um, {touching} ticks in touch")
@@ -128,7 +133,7 @@ def test_a_port_that_breathed_while_the_clutch_was_held_is_come_back_to() -> Non
     off = []
     for _ in range(3000):
         rig.tick()
-        at = centre + BREATH_M * math.sin(2 * math.pi * BREATH_HZ * (rig.now_ns + MS - begin_ns) * 1e-9)
+        at = _breathed(rig, centre, begin_ns)
         off.append(_off(rig, at))
     assert max(off) > 5e-4
     assert max(off[2500:]) < PROMISE_M

@@ -19,10 +19,8 @@ NOTABLE_M = 1e-8
 
 def _tip_heights(rig: Rig) -> tuple[float, float]:
     """Height of the lowest and of the highest point of the tip's spheres, m."""
-    arm = rig.pair.arm
-    tip = arm.bodies.body_of == arm.bodies.body_names.index("tip")
-    z = arm.sphere_centers(rig.pair.motion.q, np.zeros((arm.bodies.count, 3)))[tip, 2]
-    return float((z - arm.bodies.radii[tip]).min()), float((z + arm.bodies.radii[tip]).max())
+    centers, radii = rig.spheres("tip")
+    return float((centers[:, 2] - radii).min()), float((centers[:, 2] + radii).max())
 
 
 def _squeezed(

@@ -25,10 +25,8 @@ def _touching(rig: Rig, *fixtures: dict[str, object]) -> None:
 
 def _least(rig: Rig, region: Region, t: float = 0.0) -> float:
     """Exact clearance of the tip's spheres to a region [m]."""
-    arm = rig.pair.arm
-    tip = arm.bodies.body_of == arm.bodies.body_names.index("tip")
-    centers = arm.sphere_centers(rig.pair.motion.q, np.zeros((arm.bodies.count, 3)))[tip]
-    return float((region.distance(centers, np.full(len(centers), t)) - arm.bodies.radii[tip]).min())
+    centers, radii = rig.spheres("tip")
+    return float((region.distance(centers, np.full(len(centers), t)) - radii).min())
 
 
 def _fixture(
