@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 import zmq
 
+from tests.process.session import START_S
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-START_S = 120.0
 
 
 @pytest.mark.parametrize("name", ["arm_driver.py", "master.py"])

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import zmq
 
+from .session import START_S
 from .test_session import QD_MAX
 
 pytestmark = pytest.mark.process
@@ -48,13 +49,13 @@ class Bench:
             stderr=subprocess.DEVNULL,
         )
 
-    def ask(self, op: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    def ask(self, op: str, timeout_s: float = START_S) -> dict[str, Any]:
         self.requests.send(msgpack.packb({"id": 1, "op": op, "args": {}}))
         assert self.requests.poll(int(timeout_s * 1e3)), f"no answer to {op}"
         reply: dict[str, Any] = msgpack.unpackb(self.requests.recv())
         return reply
 
-    def insist(self, op: str, timeout_s: float = 60.0) -> None:
+    def insist(self, op: str, timeout_s: float = START_S) -> None:
         end = time.monotonic() + timeout_s
         while not (reply := self.ask(op))["ok"]:
             assert time.monotonic() < end, reply
@@ -69,7 +70,7 @@ class Bench:
             messages.append(msgpack.unpackb(socket.recv()))
         return messages
 
-    def follow(self, timeout_s: float = 120.0) -> None:
+    def follow(self, timeout_s: float = START_S) -> None:
         self.insist("enable")
         self.insist("home")
         self.insist("engage")
@@ -108,12 +109,18 @@ def test_a_killed_controller_leaves_an_arm_that_stops_holds_and_disables_and_can
     time.sleep(0.5)
     states = bench.states()
     silent = max(i for i, s in enumerate(states) if i == 0 or s["echo_seq"] != states[i - 1]["echo_seq"])
-    stamp = [s["stamp_ns"] * 1e-6 for s in states]
-    hold = next(t for t, s in zip(stamp, states, strict=True) if s["state"] == "PAUSED") - stamp[silent]
-    off = next(t for t, s in zip(stamp, states, strict=True) if s["state"] == "DISABLED") - stamp[silent]
-    print(f"last command to HOLD {hold:.1f} ms, to DISABLED {off:.1f} ms")
-    assert 18.0 <= hold <= 40.0
-    assert 98.0 <= off <= 140.0
+    assert silent > 0
+    # The tick that took the last command lies between two states; the silence is counted from there.
+    stamp = np.array([s["stamp_ns"] * 1e-6 for s in states])
+    shortest, longest = stamp - stamp[silent], stamp - stamp[silent - 1]
+    state = np.array([s["state"] for s in states])
+    print(f"last command to HOLD {shortest[state == 'PAUSED'].min():.1f} ms")
+    print(f"last command to DISABLED {shortest[state == 'DISABLED'].min():.1f} ms")
+    # However late the machine: whenever the arm had a processor, it stood where its silence wants it.
+    assert set(state[longest < 20.0]) == {"ENABLED"}
+    assert "DISABLED" not in state[longest < 100.0]
+    assert "ENABLED" not in state[shortest > 21.0]
+    assert set(state[shortest > 101.0]) == {"DISABLED"}
     at_rest = np.ptp(np.array([s["q"] for s in states if s["state"] == "DISABLED"]), axis=0)
     assert np.all(at_rest[:3] < 1e-4)
 

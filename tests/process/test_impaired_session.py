@@ -12,6 +12,8 @@ import pytest
 
 from teleop.supervisor.child import tethered
 
+from .session import START_S
+
 DEMO = Path(__file__).parents[2] / "configs" / "sessions" / "demo.toml"
 # One command in ten is lost, and the state comes late.
 IMPAIR = (
@@ -33,7 +35,7 @@ def test_a_session_with_a_bad_network_in_it_runs_follows_and_keeps_out(tmp_path:
     words = ["run", str(file), "--seconds", "8", "--json", str(summary), "--set", f'runtime_dir="{tmp_path}"']
     done = subprocess.run(
         tethered([sys.executable, "-m", "teleop", *words]),
-        capture_output=True, text=True, timeout=180.0, check=False, cwd=DEMO.parent,
+        capture_output=True, text=True, timeout=START_S, check=False, cwd=DEMO.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(summary.read_text())

@@ -16,6 +16,8 @@ from teleop.supervisor.child import tethered
 from teleop.wire.keys import SECRET
 from tests.wire.ports import free_base
 
+from .session import START_S
+
 SESSION = """
 name = "keyed"
 controller_endpoint = "{controller}"
@@ -34,7 +36,6 @@ name = "PSM1"
 profile = "psm_lnd_400006"
 endpoint = "{arm}"
 """
-START_S = 120.0
 
 
 class Keyed:
