@@ -46,6 +46,40 @@ def parted(lost: Array, v_sent: Array, v_solved: Array, period: float) -> bool:
     return False
 
 
+@kernel
+def walk(lag: Array, feedforward: Array, P: Array, jacobian: Array, v: Array, period: float) -> None:
+    """``lag += feedforward - P J v T``: the desired pose moved on, and the free tool after it."""
+    for k in range(lag.shape[0]):
+        moved = 0.0
+        for i in range(6):
+            along = 0.0
+            for j in range(v.shape[0]):
+                along += jacobian[i, j] * v[j]
+            moved += P[k, i] * along
+        lag[k] += feedforward[k] - moved * period
+
+
+@kernel
+def between(lag: Array, P: Array, pose_error: Array, whole: bool, out: Array) -> bool:
+    """Commanded less free tool (6,), see `FreeTracker.push`; whether they are one, and ``out`` is zero."""
+    together = True
+    for k in range(lag.shape[0]):
+        apart = lag[k]
+        for i in range(6):
+            apart -= P[k, i] * pose_error[i]
+        together = together and abs(apart) < (_TOGETHER_M if k < 3 else _TOGETHER_RAD)
+        out[k] = apart
+    if not whole:
+        # Of a tool on a trocar only the roll is followed (row 3); its other rotations follow the tip.
+        roll = out[3]
+        for i in range(3):
+            out[3 + i] = roll * P[3, 3 + i]
+    if together:
+        for i in range(6):
+            out[i] = 0.0
+    return together
+
+
 class FreeTracker:
     """The free tool of one arm.
 
@@ -107,7 +141,7 @@ class FreeTracker:
         free = self._ik.solve(
             q=q, v_prev=self.v, jacobian=jacobian, error=self.lag, feedforward=feedforward, task=task
         )
-        self.lag = self.lag + feedforward - self._task.P @ jacobian @ free.v * self._period_s
+        walk(self.lag, feedforward, self._task.P, jacobian, free.v, self._period_s)
         self.v[:] = free.v
 
     def push(self, pose_error: Array, out: Array) -> Array:
@@ -120,16 +154,5 @@ class FreeTracker:
         if self.together:
             out[:] = 0.0
             return out
-        P = self._task.P
-        apart = self.lag - P @ pose_error
-        if np.abs(apart[:3]).max() < _TOGETHER_M and np.abs(apart[3:]).max() < _TOGETHER_RAD:
-            self.together = True
-            out[:] = 0.0
-            return out
-        # Of a tool on a trocar only the roll is followed (row 3); its other rotations follow the tip.
-        out[:3] = apart[:3]
-        if self._task is self._full:
-            out[3:] = apart[3:]
-        else:
-            out[3:] = apart[3] * P[3, 3:]
+        self.together = between(self.lag, self._task.P, pose_error, self._task is self._full, out)
         return out
