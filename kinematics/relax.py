@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import daqp
 import numpy as np
 from numpy.typing import NDArray
+
+from kinematics._relax_kernels import SLACK_COST, SLACK_CURVATURE, UNBOUNDED, problem, slacks, take_in
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -13,18 +17,14 @@ Mask = NDArray[np.bool_]
 PRIMAL_TOL = 1e-10
 """DAQP's default of 1e-6 is absolute: a micrometre. See research notes; rows here have unit length."""
 
-_SLACK_COST = 1e3
 _PROXIMAL_STEPS = 12
 _SETTLED = 1e-9
-_SLACK_CURVATURE = 0.1
 MARGIN = 1e-7
 """Room left around a relaxed row, in scaled units: 1e-10 m per tick for a body at 1 m/s.
 
 A feasible set without an inside reads as infeasible to the solver."""
-_UNBOUNDED = 1e30
-_SOFT = 8
 _OPTIMAL = (1, 2)
-"""What DAQP calls a row that may be missed at a cost; and its answers, with none missed and with some."""
+"""DAQP's answers with no soft row missed, and with some."""
 _FIRST_ROWS = 16
 """How many rows the search for the least slack takes in at first; then twice as many each time."""
 
@@ -52,8 +52,8 @@ def solve_qp(
         sense,
         primal_tol=PRIMAL_TOL,
         iter_limit=limit,
-        w_soft=_SLACK_COST,
-        rho_soft=1.0 / _SLACK_CURVATURE,
+        w_soft=SLACK_COST,
+        rho_soft=1.0 / SLACK_CURVATURE,
     )
     if flag not in _OPTIMAL:
         return None
@@ -128,7 +128,7 @@ def _has_inside(rows: Array, bound: Array, lo: Array, hi: Array, target: Array, 
         np.eye(n),
         -target,
         rows,
-        np.concatenate([hi, np.full(k, _UNBOUNDED)]),
+        np.concatenate([hi, np.full(k, UNBOUNDED)]),
         np.concatenate([lo, bound]),
         np.zeros(n + k, dtype=np.int32),
         limit,
@@ -157,18 +157,17 @@ def _minimise(
     costly = np.flatnonzero(paid & (most > 0.0))
     # Relative weights beyond 1e3 would drown the curvature in rounding.
     relative = np.clip(weight[costly] / max(weight[costly].max(initial=0.0), 1e-300), 1e-3, 1.0)
-    cost = np.concatenate([np.zeros(k), _SLACK_COST * relative])
+    cost = np.concatenate([np.zeros(k), SLACK_COST * relative])
     rows, bound = np.concatenate([rows, rows[costly]]), np.concatenate([bound - most, bound[costly]])
     used = np.zeros(len(bound), dtype=np.bool_)
     y, slack = target, np.zeros(len(bound))
     best: Array | None = None
-    least, settled = np.inf, _SETTLED * _SLACK_COST
+    least, settled = np.inf, _SETTLED * SLACK_COST
     for _ in range(_PROXIMAL_STEPS):
         found = _proximal_step(rows, bound, cost, lo, hi, y, slack, used, limit)
         if found is None:
             break
-        y, slack = found
-        total = float(cost @ slack)
+        y, slack, total = found
         if total < least:
             best = slack
         if total <= settled or total > least - settled:
@@ -191,8 +190,8 @@ def _proximal_step(
     centre_slack: Array,
     used: Mask,
     limit: int,
-) -> tuple[Array, Array] | None:
-    """Point and slacks ``(y, s)`` of least cost near the centre, or None.
+) -> tuple[Array, Array, float] | None:
+    """Point and slacks ``(y, s)`` of least cost near the centre, and that cost; or None.
 
     Minimises ``cost . s + ½ |y - centre|² + ½ c |s|²`` over the box with ``rows y + s >= bound``, ``s >= 0``,
     and ``s = 0`` where a row has no cost. Few rows matter, so the QP has only the ``used`` ones, and takes in
@@ -201,37 +200,15 @@ def _proximal_step(
     The solver has slacks of its own, all of one cost. A row of a lower one gets a variable instead, which is
     slower: the solver first takes up every such variable.
     """
-    n = len(lo)
-    alike = cost == _SLACK_COST
-    apart = (cost > 0.0) & ~alike
-    y, slack, batch, solved = np.clip(centre, lo, hi), centre_slack, _FIRST_ROWS, False
+    y, batch = np.clip(centre, lo, hi), _FIRST_ROWS
+    slack, total = centre_slack, math.inf
     while True:
-        missing = np.where(used, 0.0, bound - rows @ y)
-        worst = missing.argsort()[-batch:]
-        worst = worst[missing[worst] > PRIMAL_TOL]
-        if not len(worst) and solved:
-            return y, slack
-        used[worst] = solved = True
+        missed = take_in(rows, bound, y, used, batch, PRIMAL_TOL)
+        if not missed and total < math.inf:
+            return y, slack, total
         batch *= 2
-        row = np.flatnonzero(used)
-        column = np.flatnonzero(apart[row])
-        s, m, r = row[column], len(column), len(row)
-        extended = np.zeros((r, n + m))
-        extended[:, :n] = rows[row]
-        extended[column, n + np.arange(m)] = 1.0
-        sense = np.zeros(n + m + r, dtype=np.int32)
-        sense[n + m :][alike[row]] = _SOFT
-        found = solve_qp(
-            np.diag(np.concatenate([np.ones(n), np.full(m, _SLACK_CURVATURE)])),
-            np.concatenate([-centre, cost[s] - _SLACK_CURVATURE * centre_slack[s]]),
-            extended,
-            np.concatenate([hi, np.full(m + r, _UNBOUNDED)]),
-            np.concatenate([lo, np.zeros(m), bound[row]]),
-            sense,
-            limit,
-        )
+        found = solve_qp(*problem(rows, bound, cost, lo, hi, centre, centre_slack, used), limit)
         if found is None or not np.isfinite(found[0]).all():
             return None
-        y = found[0][:n]
-        slack = np.where(alike & used, np.maximum(bound - rows @ y, 0.0), 0.0)
-        slack[s] = found[0][n:]
+        y = found[0][: len(lo)]
+        slack, total = slacks(rows, bound, cost, used, found[0])
