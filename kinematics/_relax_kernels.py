@@ -20,6 +20,41 @@ SOFT = 8
 
 
 @kernel
+def priced(
+    rows: Array, bound: Array, paid: Mask, free: Mask, weight: Array, ceiling: Array, least: float
+) -> tuple[Array, Array, Array, Index]:
+    """Each row at its ceiling for nothing, then the ``paid`` ones as asked at a cost: what may give way.
+
+    Returns:
+        The rows (k + p, n), their bounds and costs, and which rows the last p are.
+    """
+    k, n = rows.shape
+    heaviest, count = 1e-300, 0
+    gives = np.zeros(k)
+    for i in range(k):
+        if (paid[i] or free[i]) and ceiling[i] > least:  # the stop meets the other ones
+            gives[i] = ceiling[i]
+            if paid[i]:
+                heaviest = max(heaviest, weight[i])
+                count += 1
+    out, of = np.empty((k + count, n)), np.empty(k + count)
+    cost, costly = np.zeros(k + count), np.empty(count, np.int64)
+    at = k
+    for i in range(k):
+        of[i] = bound[i] - gives[i]
+        for j in range(n):
+            out[i, j] = rows[i, j]
+        if paid[i] and gives[i] > 0.0:
+            # Relative weights beyond 1e3 would drown the curvature in rounding.
+            cost[at] = SLACK_COST * min(1.0, max(1e-3, weight[i] / heaviest))
+            of[at], costly[at - k] = bound[i], i
+            for j in range(n):
+                out[at, j] = rows[i, j]
+            at += 1
+    return out, of, cost, costly
+
+
+@kernel
 def take_in(rows: Array, bound: Array, y: Array, used: Mask, most: int, tolerance: float) -> int:
     """Mark as ``used`` (k,) the worst rows, at most ``most``, of those that ``y`` (n,) misses; how many."""
     k, n = rows.shape

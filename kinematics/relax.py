@@ -8,7 +8,7 @@ import daqp
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics._relax_kernels import SLACK_COST, SLACK_CURVATURE, UNBOUNDED, problem, slacks, take_in
+from kinematics._relax_kernels import SLACK_COST, SLACK_CURVATURE, UNBOUNDED, priced, problem, slacks, take_in
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -101,7 +101,7 @@ def least_slack(
     if inside.any() and _has_inside(rows, bound - inside, lo, hi, target, limit):
         return inside
     to_stop = slack_of_stop(rows, bound, stop)
-    levels = sorted({int(p) for p in priority} | {0}, reverse=True)
+    levels = sorted({0, *priority.tolist()}, reverse=True)
     for lowest in levels:
         ceiling = np.where(priority > 0, max_slack, 0.0)
         if lowest == 0:
@@ -153,12 +153,7 @@ def _minimise(
     A linear program by proximal steps: each QP is well conditioned, and a few of them end it.
     """
     k = len(bound)
-    most = np.where((paid | free) & (ceiling > 2.0 * MARGIN), ceiling, 0.0)  # the stop meets the other ones
-    costly = np.flatnonzero(paid & (most > 0.0))
-    # Relative weights beyond 1e3 would drown the curvature in rounding.
-    relative = np.clip(weight[costly] / max(weight[costly].max(initial=0.0), 1e-300), 1e-3, 1.0)
-    cost = np.concatenate([np.zeros(k), SLACK_COST * relative])
-    rows, bound = np.concatenate([rows, rows[costly]]), np.concatenate([bound - most, bound[costly]])
+    rows, bound, cost, costly = priced(rows, bound, paid, free, weight, ceiling, 2.0 * MARGIN)
     used = np.zeros(len(bound), dtype=np.bool_)
     y, slack = target, np.zeros(len(bound))
     best: Array | None = None
