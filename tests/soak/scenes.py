@@ -206,7 +206,7 @@ def tissue(rng: Rng, plan: Plan) -> None:
 def organ(rng: Rng, plan: Plan) -> None:
     """A bumpy closed organ of 1280 triangles, made here: a mesh wherever the data of others is absent."""
     path = organ_file()
-    fixture = mesh_fixture("organ", str(path), spacing_m=1e-3, band_m=4e-3)
+    fixture = mesh_fixture("organ", str(path), spacing_m=5e-4, band_m=4e-3)
     for _ in range(10):
         if place(rng, plan, fixture, load_mesh(path, 1e-3)):
             return
