@@ -5,7 +5,8 @@ tremor filter on, a hand that sways by centimetres and turns. Four scenes: no fi
 the tool grazes and presses against; those and a baked mesh of about 300 000 triangles; and a mesh of 1.3
 million triangles beside two soft regions that hold the whole tool, so that 128 rows are there in every tick.
 In the same run, tick by tick, ``pink.solve_ik`` alone on the same arm: no filter, no mapping, no fixtures, no
-gate.
+gate. Where there are primitives, also the same call with six of them as pink's own barriers, on one ball at
+the tip; it cannot keep a ball inside a region, so the seventh is missing. Its distances are ready before.
 
 Prints p50, p99, p99.9 and max in microseconds, as the clock on the wall has them and in processor time of the
 thread. On a machine that others use too, only the second says something about the tails.
@@ -17,14 +18,16 @@ import argparse
 import gc
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import coal
 import numpy as np
 import pink
 import pinocchio as pin
 import trimesh
+from pink.barriers import SelfCollisionBarrier
 from pink.limits import ConfigurationLimit, VelocityLimit
 from pink.tasks import FrameTask, PostureTask
 
@@ -99,13 +102,50 @@ geometry = {{ shape = "mesh", path = "organ{subdivisions}.stl", units = "mm", sp
 """
 
 
-class PinkPeer:
-    """``pink.solve_ik`` following a swaying pose, and nothing else."""
+BALL_M = 2e-3
+GAIN_1_S = 100.0
+"""Of pink's barriers: a tenth of what is left in each tick."""
 
-    def __init__(self, arm: ArmModel) -> None:
+
+def upright(x: float, y: float, z: float, axis: int = 2) -> pin.SE3:
+    """A place whose z axis is a world axis: coal's capsules and cylinders lie along z."""
+    roll, pitch = [(0.0, np.pi / 2), (-np.pi / 2, 0.0), (0.0, 0.0)][axis]
+    return pin.SE3(pin.rpy.rpyToMatrix(roll, pitch, 0.0), np.array([x, y, z]))
+
+
+def barrier_solids() -> list[tuple[Any, pin.SE3]]:
+    """`PRIMITIVES` but the last, as coal has them."""
+    return [
+        (coal.Halfspace(np.array([0.0, 0.0, 1.0]), -0.1275), pin.SE3.Identity()),
+        (coal.Halfspace(np.array([-1.0, 0.0, 0.0]), -0.0095), pin.SE3.Identity()),
+        (coal.Sphere(0.005), upright(-0.012, 0.0, -0.125)),
+        (coal.Capsule(3e-3, 0.1), upright(0.0, 0.01, -0.12, axis=0)),
+        (coal.Box(0.02, 0.02, 0.02), upright(0.0, -0.03, -0.12)),
+        (coal.Cylinder(9e-3, 0.02), upright(-0.05, 0.01, -0.1, axis=1)),
+    ]
+
+
+class PinkPeer:
+    """``pink.solve_ik`` following a swaying pose, and nothing else; with barriers where there are solids."""
+
+    def __init__(self, arm: ArmModel, solids: Sequence[tuple[Any, pin.SE3]] = ()) -> None:
         """Stand at the arm's home."""
         model = arm.pinocchio_model
-        self.configuration = pink.Configuration(model, model.createData(), np.array(arm.home))
+        keys: dict[str, Any] = {}
+        self.barriers = []
+        if solids:
+            collision = pin.GeometryModel()
+            frame = model.frames[model.getFrameId("tip")]
+            at = frame.parentJoint, frame.parentFrame, frame.placement
+            ball = collision.addGeometryObject(pin.GeometryObject("ball", *at, coal.Sphere(BALL_M)))
+            for k, (shape, place) in enumerate(solids):
+                solid = collision.addGeometryObject(pin.GeometryObject(f"solid{k}", 0, 0, place, shape))
+                collision.addCollisionPair(pin.CollisionPair(ball, solid))
+            keys = {"collision_model": collision, "collision_data": pin.GeometryData(collision)}
+            self.barriers = [
+                SelfCollisionBarrier(len(solids), gain=GAIN_1_S, safe_displacement_gain=0.0, d_min=0.0)
+            ]
+        self.configuration = pink.Configuration(model, model.createData(), np.array(arm.home), **keys)
         self.frame = FrameTask("tip", position_cost=1.0, orientation_cost=0.1, lm_damping=1e-3)
         posture = PostureTask(cost=1e-3)
         posture.set_target(np.array(arm.home))
@@ -113,6 +153,7 @@ class PinkPeer:
         self.limits = [ConfigurationLimit(model), VelocityLimit(model)]
         self.start = arm.forward(arm.home)
         self.tick = 0
+        self.lost = 0
 
     def step(self) -> tuple[int, int]:
         """One solve; its time on the wall and on the processor, ns."""
@@ -122,9 +163,14 @@ class PinkPeer:
         wanted[1, 3] += 0.01 * np.sin(5e-3 * self.tick)
         self.frame.set_target(pin.SE3(wanted))
         began, busy = time.perf_counter_ns(), time.thread_time_ns()
-        v = pink.solve_ik(
-            self.configuration, self.tasks, PERIOD_S, "daqp", limits=self.limits, safety_break=False
-        )
+        try:
+            v = pink.solve_ik(
+                self.configuration, self.tasks, PERIOD_S, "daqp", limits=self.limits, barriers=self.barriers,
+                safety_break=False,
+            )  # fmt: skip
+        except pink.exceptions.NoSolutionFound:
+            v = np.zeros(self.configuration.model.nv)
+            self.lost += 1
         spent = time.perf_counter_ns() - began, time.thread_time_ns() - busy
         self.configuration.integrate_inplace(v, PERIOD_S)
         return spent
@@ -133,23 +179,26 @@ class PinkPeer:
 Times = list[tuple[int, int]]
 
 
-def measure(overrides: tuple[str, ...], ticks: int) -> tuple[Times, Times, list[int]]:
+def measure(overrides: tuple[str, ...], ticks: int, barriers: bool) -> tuple[dict[str, Times], list[int]]:
     """Times of our step and of pink's, ns, taken in turn, and how many rows our ticks had."""
     session = load_session(profiles_dir() / "sessions" / "demo.toml", overrides)
     rehearse(session)
     controller = build_controller(session, bytes(16))
     motion = controller.pairs[0].motion
-    peer = PinkPeer(controller.pairs[0].arm)
-    ours: Times = []
-    theirs: Times = []
+    arm = controller.pairs[0].arm
+    peers = {"pink.solve_ik": PinkPeer(arm)}
+    if barriers:
+        peers["pink.solve_ik with barriers"] = PinkPeer(arm, barrier_solids())
+    times: dict[str, Times] = {who: [] for who in ("tick", *peers)}
     rows: list[int] = []
     step: Callable[..., Any] = controller.step
 
     def timed(*args: Any) -> Any:
         began, busy = time.perf_counter_ns(), time.thread_time_ns()
         out = step(*args)
-        ours.append((time.perf_counter_ns() - began, time.thread_time_ns() - busy))
-        theirs.append(peer.step())
+        times["tick"].append((time.perf_counter_ns() - began, time.thread_time_ns() - busy))
+        for who, peer in peers.items():
+            times[who].append(peer.step())
         solved = motion.solved
         rows.append(0 if solved is None or solved[1] is None else len(solved[1].b))
         return out
@@ -159,7 +208,10 @@ def measure(overrides: tuple[str, ...], ticks: int) -> tuple[Times, Times, list[
     gc.disable()
     play(controller, ticks)
     gc.enable()
-    return ours[500:], theirs[500:], rows[500:]
+    for who, peer in peers.items():
+        if peer.lost:
+            print(f"{'':4}{who}: no solution in {peer.lost} ticks, it stood still")
+    return {who: spent[500:] for who, spent in times.items()}, rows[500:]
 
 
 def main() -> None:
@@ -170,7 +222,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="scenes whose title holds this text")
     options = parser.parse_args()
     quantiles = "".join(f"{x:>8}" for x in ("p50", "p99", "p99.9")) + f"{'max':>9}"
-    print(f"{'us':36}{'wall':>4}{quantiles}{'cpu':>7}{quantiles}")
+    print(f"{'us':42}{'wall':>4}{quantiles}{'cpu':>7}{quantiles}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         scenes: dict[str, Callable[[], str]] = {
@@ -184,13 +236,13 @@ def main() -> None:
                 continue
             (folder / "scene.toml").write_text(write())
             overrides = (f'fixtures=["{folder / "scene.toml"}"]',) if title != "no fixture" else ()
-            ours, theirs, rows = measure(overrides, options.ticks)
-            for who, times in (("tick", ours), ("pink.solve_ik", theirs)):
+            taken, rows = measure(overrides, options.ticks, "primitives" in title)
+            for who, times in taken.items():
                 wall, busy = np.percentile(np.array(times), [50, 99, 99.9, 100], axis=0).T / 1e3
                 numbers = [
                     "".join(f"{x:8.1f}" for x in spread[:3]) + f"{spread[3]:9.1f}" for spread in (wall, busy)
                 ]
-                print(f"{title + ', ' + who:40}{numbers[0]}       {numbers[1]}", flush=True)
+                print(f"{title + ', ' + who:46}{numbers[0]}       {numbers[1]}", flush=True)
             print(f"{'':4}rows a tick: p50 {np.percentile(rows, 50):.0f}, max {max(rows)}", flush=True)
 
 
