@@ -114,7 +114,7 @@ def test_a_killed_controller_leaves_an_arm_that_stops_holds_and_disables_and_can
     stamp = np.array([s["stamp_ns"] * 1e-6 for s in states])
     shortest, longest = stamp - stamp[silent], stamp - stamp[silent - 1]
     state = np.array([s["state"] for s in states])
-    print(f"last command to HOLD {shortest[state == 'PAUSED'].min():.1f} ms")
+    print(f"last command to HOLD {shortest[state == 'PAUSED'].min(initial=np.inf):.1f} ms")
     print(f"last command to DISABLED {shortest[state == 'DISABLED'].min():.1f} ms")
     # However late the machine: whenever the arm had a processor, it stood where its silence wants it.
     assert set(state[longest < 20.0]) == {"ENABLED"}
