@@ -12,6 +12,14 @@ from cyclopts.validators import Number
 from teleop.cli.options import JsonFile, Overrides, ProcessName, RecordFile, Seconds, app
 
 
+def _under(fixtures: str | None) -> Overrides:
+    """The override that puts a session under a fixture of the gallery, or a file of one's own."""
+    if fixtures is None:
+        return ()
+    named = str(Path(fixtures).resolve()) if fixtures.endswith(".toml") else fixtures
+    return (f"fixtures=[{dumps(named)}]",)
+
+
 @app.command
 def demo(
     *,
@@ -39,12 +47,9 @@ def demo(
     from teleop.config.toml import profiles_dir
 
     path = profiles_dir() / "sessions" / "demo.toml"
-    if fixtures is not None:
-        named = str(Path(fixtures).resolve()) if fixtures.endswith(".toml") else fixtures
-        overrides = (f"fixtures=[{dumps(named)}]", *overrides)
     return run_session(
         path,
-        overrides=overrides,
+        overrides=(*_under(fixtures), *overrides),
         seconds=seconds,
         json_file=json,
         record=record,
@@ -253,7 +258,9 @@ def keys(session: Path, *names: str, overrides: Overrides = ()) -> int:
 
 
 @app.command
-def check(*sessions: Path, effective: bool = False, overrides: Overrides = ()) -> int:
+def check(
+    *sessions: Path, fixtures: str | None = None, effective: bool = False, overrides: Overrides = ()
+) -> int:
     """Check sessions, every profile they name and what their fixtures mean; print all mistakes at once.
 
     Exit status: 0 good, 1 a fixture cannot be meant as it is, 2 a file is wrong.
@@ -262,9 +269,11 @@ def check(*sessions: Path, effective: bool = False, overrides: Overrides = ()) -
     ----------
     sessions: Path
         TOML files.
+    fixtures: str
+        Instead of the sessions' own: a fixture of the gallery, or a TOML file of fixtures.
     effective: bool
         Print the effective configuration, defaults and profiles filled in, as JSON.
     """
     from teleop.cli.check import check_sessions
 
-    return check_sessions(sessions, overrides=overrides, effective=effective)
+    return check_sessions(sessions, overrides=(*_under(fixtures), *overrides), effective=effective)

@@ -40,6 +40,13 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
     if not path.suffix and not path.exists():
         path = find_profile("sessions", str(path), Path())
     table = apply_overrides(read_toml(path), overrides)
+    if "pairs" not in table and "fixture" in table:
+        raise ConfigError(
+            [
+                f"{path}: a file of fixtures is no session. `trocar check demo --fixtures {path}` looks at it "
+                "on the demo's arm; a session names it in `fixtures`."
+            ]
+        )
     spec: SessionSpec = validate(SessionSpec, table, path)
     mistakes: list[str] = []
     arms: list[ArmSpec] = []

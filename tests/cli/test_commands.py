@@ -12,6 +12,7 @@ import pytest
 from teleop.config.toml import profiles_dir
 
 DEMO = profiles_dir() / "sessions" / "demo.toml"
+GUARD = profiles_dir() / "fixtures" / "vessel_guard.toml"
 
 
 def _trocar(*words: str) -> subprocess.CompletedProcess[str]:
@@ -35,6 +36,13 @@ def test_check_says_that_a_good_session_is_good_and_prints_it_whole() -> None:
     assert effective["pairs"][0]["arm"]["model"]["joints"][2]["name"] == "insertion"
 
 
+def test_check_looks_at_a_file_of_fixtures_on_a_session_or_at_one_of_the_gallery() -> None:
+    for named in (str(GUARD), GUARD.stem):
+        done = _trocar("check", "demo", "--fixtures", named, "--effective")
+        assert done.returncode == 0, done.stderr
+        assert [f["name"] for f in json.loads(done.stdout)["fixture"]] == ["artery", "slow near the artery"]
+
+
 def test_check_prints_every_mistake_of_every_file_and_exits_with_2(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.toml").write_text('name = "x"\nparis = []\n')
@@ -51,6 +59,7 @@ def test_check_prints_every_mistake_of_every_file_and_exits_with_2(tmp_path: Pat
         (("arm", str(DEMO), "--name", "PSM2"), "there is no arm 'PSM2'. Did you mean `PSM1`?"),
         (("run", str(DEMO), "--set", "pairs[0].arm.profile=nothing"), "there is no profile 'nothing'"),
         (("send", str(DEMO), "set_scale", "0.2"), "'0.2' is not key=value"),
+        (("check", str(GUARD)), f"a file of fixtures is no session. `trocar check demo --fixtures {GUARD}`"),
     ],
 )
 def test_bad_input_is_told_in_a_sentence_with_exit_status_2(words: tuple[str, ...], said: str) -> None:
