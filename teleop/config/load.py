@@ -43,8 +43,8 @@ def load_session(path: Path, overrides: tuple[str, ...] = ()) -> Session:
     if "pairs" not in table and "fixture" in table:
         raise ConfigError(
             [
-                f"{path}: a file of fixtures is no session. `trocar check demo --fixtures {path}` looks at it "
-                "on the demo's arm; a session names it in `fixtures`."
+                f"{path}: a file of fixtures is no session. `trocar check demo --fixtures {path}` looks at "
+                "it on the demo's arm; a session names it in `fixtures`."
             ]
         )
     spec: SessionSpec = validate(SessionSpec, table, path)
