@@ -51,6 +51,14 @@ def test_a_hundred_thousand_adversarial_ticks_never_enter_a_region_nor_break_a_l
     assert totals["software RCM"].rcm_m < 50e-6
 
 
+def test_a_body_outside_a_baked_region_is_never_taken_to_be_inside() -> None:
+    """In this scene a shaft presses where the blocks of the field end; it was let in while it "recovered"."""
+    tally = episode("organ", 2, 5000)
+    assert not tally.failures, tally.worst
+    assert tally.contact > 500
+    assert tally.recovery == 0
+
+
 def test_the_judge_finds_a_controller_that_neither_steers_clear_nor_certifies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
