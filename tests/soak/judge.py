@@ -59,11 +59,11 @@ def judge(episode: Episode, label: str) -> Tally:
             _region(arm, track, sweep, region, plan.clear, tally, label)
         _presses(arm, track, episode.regions, tally, label)
     if plan.clear:
-        # Nothing moved or appeared. A field's lower bound may dip below zero between blocks where the truth
-        # does not, so recovery is counted and no failure: the exact clearance has the last word above.
-        tally.violations += tally.alarms
-        if tally.alarms:
-            tally.worst.append(f"{label}: {tally.alarms} ticks unsafe, and nothing moved")
+        # Nothing moved or appeared: nobody is ever inside, nor taken to be.
+        tally.violations += tally.alarms + tally.recovery
+        if tally.alarms or tally.recovery:
+            said = f"{tally.alarms} ticks unsafe, {tally.recovery} in recovery, and nothing moved"
+            tally.worst.append(f"{label}: {said}")
     if plan.apart is not None:
         _apart(episode, plan.apart, tally, label)
     return tally
