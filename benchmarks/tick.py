@@ -27,7 +27,7 @@ import numpy as np
 import pink
 import pinocchio as pin
 import trimesh
-from pink.barriers import SelfCollisionBarrier
+from peer_rigs.pink_rig import barrier_on_tip
 from pink.limits import ConfigurationLimit, VelocityLimit
 from pink.tasks import FrameTask, PostureTask
 
@@ -102,11 +102,6 @@ geometry = {{ shape = "mesh", path = "organ{subdivisions}.stl", units = "mm", sp
 """
 
 
-BALL_M = 2e-3
-GAIN_1_S = 100.0
-"""Of pink's barriers: a tenth of what is left in each tick."""
-
-
 def upright(x: float, y: float, z: float, axis: int = 2) -> pin.SE3:
     """A place whose z axis is a world axis: coal's capsules and cylinders lie along z."""
     roll, pitch = [(0.0, np.pi / 2), (-np.pi / 2, 0.0), (0.0, 0.0)][axis]
@@ -134,17 +129,8 @@ class PinkPeer:
         keys: dict[str, Any] = {}
         self.barriers = []
         if solids:
-            collision = pin.GeometryModel()
-            frame = model.frames[model.getFrameId("tip")]
-            at = frame.parentJoint, frame.parentFrame, frame.placement
-            ball = collision.addGeometryObject(pin.GeometryObject("ball", *at, coal.Sphere(BALL_M)))
-            for k, (shape, place) in enumerate(solids):
-                solid = collision.addGeometryObject(pin.GeometryObject(f"solid{k}", 0, 0, place, shape))
-                collision.addCollisionPair(pin.CollisionPair(ball, solid))
-            keys = {"collision_model": collision, "collision_data": pin.GeometryData(collision)}
-            self.barriers = [
-                SelfCollisionBarrier(len(solids), gain=GAIN_1_S, safe_displacement_gain=0.0, d_min=0.0)
-            ]
+            keys, barrier = barrier_on_tip(model, solids)
+            self.barriers.append(barrier)
         self.configuration = pink.Configuration(model, model.createData(), np.array(arm.home), **keys)
         self.frame = FrameTask("tip", position_cost=1.0, orientation_cost=0.1, lm_damping=1e-3)
         posture = PostureTask(cost=1e-3)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import coal
 import numpy as np
 import pink
 import pinocchio as pin
-from pink.barriers import PositionBarrier, SelfCollisionBarrier
+from pink.barriers import Barrier, PositionBarrier, SelfCollisionBarrier
 from pink.limits import ConfigurationLimit, VelocityLimit
 from pink.tasks import FrameTask
 
@@ -18,6 +20,19 @@ from .scene import BALL_M, HOME, PERIOD_S, Array, LacksError, Scene, arm_model
 
 GAIN = 100.0
 """Of the barriers [1/s]: a tenth of what is left in each tick."""
+
+
+def barrier_on_tip(model: pin.Model, solids: Sequence[tuple[Any, pin.SE3]]) -> tuple[dict[str, Any], Barrier]:
+    """Pink's barrier between a ball at the tip and solids; and what its configuration needs for that."""
+    collision = pin.GeometryModel()
+    frame = model.frames[model.getFrameId("tip")]
+    at = frame.parentJoint, frame.parentFrame, frame.placement
+    ball = collision.addGeometryObject(pin.GeometryObject("ball", *at, coal.Sphere(BALL_M)))
+    for k, (shape, place) in enumerate(solids):
+        solid = collision.addGeometryObject(pin.GeometryObject(f"solid{k}", 0, 0, place, shape))
+        collision.addCollisionPair(pin.CollisionPair(ball, solid))
+    keys = {"collision_model": collision, "collision_data": pin.GeometryData(collision)}
+    return keys, SelfCollisionBarrier(len(solids), gain=GAIN, safe_displacement_gain=0.0, d_min=0.0)
 
 
 class PinkRig:
@@ -38,16 +53,8 @@ class PinkRig:
             z = np.array([scene.at[2] + BALL_M])
             self._plane = barrier = PositionBarrier("tip", [2], p_min=z, gain=np.array([GAIN]))
         else:
-            collision = pin.GeometryModel()
-            frame = model.frames[model.getFrameId("tip")]
-            shape = coal.Sphere(BALL_M)
-            ball = pin.GeometryObject("ball", frame.parentJoint, frame.parentFrame, frame.placement, shape)
-            there = pin.SE3(np.eye(3), scene.at)
-            solid = pin.GeometryObject("obstacle", 0, 0, there, _solid(scene))
-            pair = pin.CollisionPair(collision.addGeometryObject(ball), collision.addGeometryObject(solid))
-            collision.addCollisionPair(pair)
-            keys = {"collision_model": collision, "collision_data": pin.GeometryData(collision)}
-            barrier = SelfCollisionBarrier(1, gain=GAIN, safe_displacement_gain=0.0, d_min=0.0)
+            place = pin.SE3(np.eye(3), scene.at)
+            keys, barrier = barrier_on_tip(model, [(_solid(scene), place)])
         self._barriers = [barrier]
         self._configuration = pink.Configuration(model, model.createData(), HOME.copy(), **keys)
         self._frame = FrameTask("tip", position_cost=1.0, orientation_cost=0.02, lm_damping=1e-6)

@@ -20,6 +20,8 @@ import numpy as np
 import pytest
 import zmq
 
+from tests.drivers.silence import keeps_silence
+
 pytestmark = pytest.mark.process
 
 SERVE = """
@@ -189,27 +191,14 @@ def test_a_stream_that_dies_is_stopped_held_and_disabled_in_time(client: Client)
     q = client.get_moving(SPEED)
     last = client.newest()
     silent = client.watch(0.4)
-    executed = max(m["echo_seq"] for m in silent)
-    # The tick that took the last command lies between two states; the silence is counted from there.
-    before = max(m["stamp_ns"] for m in client.log if m["echo_seq"] < executed)
-    after = min(m["stamp_ns"] for m in client.log if m["echo_seq"] == executed)
-    longest, shortest = (
-        np.array([(m["stamp_ns"] - taken) / MS for m in silent]) for taken in (before, after)
-    )
-    states = np.array([m["state"] for m in silent])
+    shortest, _ = keeps_silence(client.log, silent)
     still = speeds(silent) < 1e-3
     first = {m["echo_seq"]: m for m in reversed(client.log) if m["echo_seq"] > 0}
     trips = [m["stamp_ns"] - m["echo_stamp_ns"] for m in first.values()]
     print(
-        f"after the last command executed, ms: no longer enabled {shortest[states != 'ENABLED'].min():.1f}, "
-        f"disabled {shortest[states == 'DISABLED'].min():.1f}, stopped {shortest[still].min():.1f}; "
+        f"stopped after {shortest[still].min():.1f} ms; "
         f"stamp to executed, us: {np.percentile(trips, [50, 99]) / 1e3}"
     )
-    # However late the machine: whenever the arm had a processor, it stood where its silence wants it.
-    assert set(states[longest < 20.0]) <= {"ENABLED"}
-    assert "DISABLED" not in states[longest < 100.0]
-    assert "ENABLED" not in states[shortest > 21.0]
-    assert set(states[shortest > 101.0]) == {"DISABLED"}
     assert still[shortest > TTL_MS + 1e3 * STOP_S + 2.0].all()
     assert all("20 ms" in m["reason"] for m in silent if m["state"] == "PAUSED")
     assert all("enable" in m["reason"] for m in silent if m["state"] == "DISABLED")
