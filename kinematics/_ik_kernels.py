@@ -19,7 +19,15 @@ from kinematics.joint_bounds import (
     velocity_box,
 )
 from kinematics.rows import keep_reachable, meets, scale_rows
-from kinematics.tracking import ACCELERATION_LIMIT, HOLD, POSITION_LIMIT, ROWS, SPEED_LIMIT, track
+from kinematics.tracking import (
+    ACCELERATION_LIMIT,
+    HOLD,
+    POSITION_LIMIT,
+    ROWS,
+    SPEED_LIMIT,
+    task_directions,
+    track,
+)
 
 INVALID, REACHED, QP = -1, 0, 1
 
@@ -62,16 +70,14 @@ def _safe_stop(v_prev: Array, arm: Limits, period: float, use_given: bool, stop:
 
 
 @kernel
-def _objective(
-    right: Array, sigma: Array, weight: Array, scale: Array, arm: Limits, s0: float, work: Workspace
-) -> None:
+def _objective(weight: Array, scale: Array, arm: Limits, s0: float, work: Workspace) -> None:
     """Write ``H`` and ``-H y*``: the cost of leaving ``y*``, in task speed squared.
 
     ``H = (W S P J D)ᵀ (W S P J D)``, raised to at least ``s0²`` along the damped directions and to ``(s0
     c)²`` along directions that do not move the task, with ``c`` = `_NULL_WEIGHT`.
     """
-    m, n = right.shape
-    H = work.hessian
+    m, n = work.right.shape
+    H, right, sigma = work.hessian, work.right, work.sigma
     null = (_NULL_WEIGHT * s0) ** 2
     for r in range(n):
         for c in range(r + 1):
@@ -159,7 +165,9 @@ def prepare(
         if use_posture:
             fastest = gains.posture_speed_fraction * arm.qd_max[j]
             rest[j] = min(fastest, max(-fastest, gains.posture_per_s * (posture[j] - q[j])))
-    left, right, sigma = np.empty((m, m)), np.empty((m, n)), np.empty(m)
+    task_directions(
+        task, scale, jacobian, arm.qd_max, work.rows, work.scaled, work.left, work.right, work.sigma
+    )
     smallest = track(
         jacobian,
         task,
@@ -180,9 +188,10 @@ def prepare(
         gains.catch_up_rad_s,
         gains.singular_m_s,
         work.rows,
-        left,
-        right,
-        sigma,
+        work.scaled,
+        work.left,
+        work.right,
+        work.sigma,
         work.target,
         work.reach,
         lost,
@@ -212,7 +221,7 @@ def prepare(
         upper[j] = work.hi_wanted[j] / arm.qd_max[j]
     for i in range(kept):
         lower[n + i] = bound[i]
-    _objective(right, sigma, weight, scale, arm, gains.singular_m_s, work)
+    _objective(weight, scale, arm, gains.singular_m_s, work)
     return QP, kept, smallest
 
 

@@ -49,6 +49,10 @@ class Workspace(NamedTuple):
     linear: Array  # (n,)
     hessian: Array  # (n, n)
     rows: Array  # (m, n) P J
+    scaled: Array  # (m, n), and the next three: see `kinematics.tracking.task_directions`
+    right: Array  # (m, n)
+    left: Array  # (m, m)
+    sigma: Array  # (m,)
     lo_reason: Codes  # (n,)
     hi_reason: Codes
 
@@ -62,7 +66,7 @@ def memory(limits: Limits, gains: Gains, n: int, m: int) -> tuple[Array, Codes]:
 
     A compiled call pays for each array it is given, more than for many a loop over six joints.
     """
-    block = np.zeros(N_LIMITS * n + N_GAINS + N_VECTORS * n + n * n + m * n)
+    block = np.zeros(N_LIMITS * n + N_GAINS + N_VECTORS * n + n * n + 3 * m * n + m * m + m)
     block[: N_LIMITS * n] = np.concatenate(limits)
     block[N_LIMITS * n : N_LIMITS * n + N_GAINS] = gains
     return block, np.zeros(2 * n, np.int8)
@@ -86,6 +90,8 @@ def workspace_in(block: Array, codes: Codes, n: int, m: int) -> Workspace:
     """The workspace in the blocks of `memory`."""
     w = block[N_LIMITS * n + N_GAINS :]
     square = w[N_VECTORS * n :]
+    task = square[n * n :]
+    mn = m * n
     return Workspace(
         w[:n],
         w[n : 2 * n],
@@ -96,7 +102,11 @@ def workspace_in(block: Array, codes: Codes, n: int, m: int) -> Workspace:
         w[6 * n : 7 * n],
         w[7 * n : 8 * n],
         square[: n * n].reshape(n, n),
-        square[n * n : n * n + m * n].reshape(m, n),
+        task[:mn].reshape(m, n),
+        task[mn : 2 * mn].reshape(m, n),
+        task[2 * mn : 3 * mn].reshape(m, n),
+        task[3 * mn : 3 * mn + m * m].reshape(m, m),
+        task[3 * mn + m * m : 3 * mn + m * m + m],
         codes[:n],
         codes[n : 2 * n],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kinematics._free_kernel import follow_freely
 from kinematics._ik_kernels import INVALID, MET_TOL, QP, finish, prepare, worst_residual
 from kinematics._ik_memory import Gains, Limits, RowBuffers, memory, workspace_in
 from kinematics.errors import KinematicsError
@@ -108,6 +109,7 @@ class DifferentialIK:
             self.solve(
                 q=middle, v_prev=np.zeros(n), jacobian=jacobian, error=zero, feedforward=zero, rows=rows
             )
+        self.follow_freely(jacobian=jacobian, error=zero.copy(), feedforward=zero, v=np.zeros(n))
 
     def solve(
         self,
@@ -232,16 +234,46 @@ class DifferentialIK:
             qp_solves=solves,
         )
 
+    def follow_freely(
+        self, *, jacobian: Array, error: Array, feedforward: Array, v: Array, task: TipTask | None = None
+    ) -> None:
+        """Move another follower of the same arm by one tick: one that no row and no joint range holds back.
+
+        By the same law as :meth:`solve`, which comes before it in the tick, with the same ``jacobian`` and
+        ``task``: their directions are found once for both. No QP, nothing of :meth:`solve` changes.
+
+        Args:
+            jacobian: As for :meth:`solve`, shape ``(6, n)``.
+            error: What the follower lags behind, shape ``(m,)``; updated in place [m, rad].
+            feedforward: Motion of the desired pose in this tick, shape ``(m,)`` [m, rad].
+            v: Its joint velocity, shape ``(n,)``; updated in place [1/s].
+            task: As for :meth:`solve`.
+        """
+        task = self._task if task is None else task
+        follow_freely(
+            jacobian,
+            task.P,
+            self._scale,
+            task.angular,
+            task.exact,
+            self.period_s,
+            self._block,
+            self._codes,
+            error,
+            feedforward,
+            v,
+        )
+
     def _constrain(self, kept: int, given: RowSet) -> tuple[Array | None, Array, float, int]:
         """Solve the QP, relaxed if need be; return ``(y or None, duals, residual, number of QPs)``."""
         n, limit = self._n, self.gains.iteration_limit
         work, buffers = self._work, self._buffers
         scaled, size = buffers.scaled[:kept], n + kept
         lower, upper, sense = buffers.lower[:size], buffers.upper[:size], buffers.sense[:size]
-        solves, bound = 0, lower[n:].copy()
+        solves, bound = 0, buffers.bound[:kept]
         for attempt in (_AS_ASKED, _LEAST_SLACK, _STOP_SLACK):
-            stop = work.stop / self.limits.qd_max
             if attempt != _AS_ASKED:
+                stop = work.stop / self.limits.qd_max
                 lower[:n] = work.lo / self.limits.qd_max
                 upper[:n] = work.hi / self.limits.qd_max
             if attempt == _LEAST_SLACK:

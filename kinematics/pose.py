@@ -102,9 +102,12 @@ def matrix_to_quat(R: Array) -> Array:
         out[1] = R[2, 1] + R[1, 2]
         out[2] = 1.0 - R[0, 0] - R[1, 1] + R[2, 2]
         out[3] = R[1, 0] - R[0, 1]
+    norm = math.sqrt(out[0] * out[0] + out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
     if out[3] < 0.0:
-        out = -out
-    return quat_normalize(out)
+        norm = -norm
+    for k in range(4):
+        out[k] /= norm
+    return out
 
 
 @kernel

@@ -39,10 +39,21 @@ def catch_up_fraction(slowest: float, share: float, period: float) -> float:
 
 
 @kernel
-def _task_jacobian(
-    task: Array, scale: Array, jacobian: Array, qd_max: Array, rows: Array, scaled: Array
+def task_directions(
+    task: Array,
+    scale: Array,
+    jacobian: Array,
+    qd_max: Array,
+    rows: Array,
+    scaled: Array,
+    left: Array,
+    right: Array,
+    sigma: Array,
 ) -> None:
-    """``rows = P J`` (m, n) and ``scaled = diag(scale) P J diag(qd_max)``."""
+    """Write ``rows = P J``, ``scaled = diag(scale) P J diag(qd_max)``, both (m, n), and its decomposition.
+
+    ``left``, ``right`` and ``sigma`` are those of `kinematics.singular.decompose`.
+    """
     m, n = rows.shape
     for i in range(m):
         for j in range(n):
@@ -51,6 +62,7 @@ def _task_jacobian(
                 total += task[i, k] * jacobian[k, j]
             rows[i, j] = total
             scaled[i, j] = scale[i] * total * qd_max[j]
+    decompose(scaled, left, right, sigma)
 
 
 @kernel
@@ -173,6 +185,7 @@ def track(
     catch_up_rad_s: float,
     threshold: float,
     rows: Array,
+    scaled: Array,
     left: Array,
     right: Array,
     sigma: Array,
@@ -207,19 +220,17 @@ def track(
         catch_up_m_s: Highest tip speed used to reduce an error [m/s].
         catch_up_rad_s: The same for rotation [rad/s].
         threshold: ``s0`` of `kinematics.singular.singular_rate` [m/s].
-        rows: Result ``P J``, shape ``(m, n)``.
-        left: Result, see `kinematics.singular.decompose`.
-        right: Result, see `kinematics.singular.decompose`.
-        sigma: Result, see `kinematics.singular.decompose`.
+        rows: ``P J``, shape ``(m, n)``, and the next four: of `task_directions`.
+        scaled: Shape ``(m, n)``.
+        left: Shape ``(m, m)``.
+        right: Shape ``(m, n)``.
+        sigma: Shape ``(m,)``.
         y_target: Result, shape ``(n,)``.
         y_reach: Result, shape ``(n,)``.
         lost: Result, shape ``(STAGES, m)``: task motion [m, rad per tick] that each limiter took away.
         joint_active: Result, shape ``(n,)``: joints whose speed or acceleration limit acted.
     """
     m, n = rows.shape
-    scaled = np.empty((m, n))
-    _task_jacobian(task, scale, jacobian, qd_max, rows, scaled)
-    decompose(scaled, left, right, sigma)
 
     # How much of the error to reduce in this tick: linear and angular parts each have a share of the
     # acceleration, so that an orientation that cannot be reached does not slow the position down.

@@ -44,14 +44,3 @@ def carry(
     for k in range(3):
         p[k] = p_last[k] + ahead * twist[k]
     quat[:] = quat_mul(quat_exp(ahead * twist[3:]), quat_last)
-
-
-@kernel
-def turned_by(quat_a: Array, quat_b: Array) -> float:
-    """Angle between two orientations, rad; neither needs to be of unit length."""
-    dot = aa = bb = 0.0
-    for k in range(4):
-        dot += quat_a[k] * quat_b[k]
-        aa += quat_a[k] * quat_a[k]
-        bb += quat_b[k] * quat_b[k]
-    return 2.0 * math.acos(min(1.0, abs(dot) / math.sqrt(aa * bb)))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from kinematics.joint_bounds import stop_time
+from kinematics.joint_bounds import keep_stop_in_range, stop_time
 from kinematics.pose import pose_difference
 from teleop.compiled import kernel
 
@@ -73,6 +73,29 @@ def ask(
     for i in range(4):
         quat_desired[i] = quat_new[i]
     return error, feedforward, math.sqrt(square)
+
+
+@kernel
+def part_way(
+    q: Array,
+    stop_v: Array,
+    wanted: Array,
+    fraction: float,
+    q_min: Array,
+    q_max: Array,
+    a: Array,
+    period: float,
+    v: Array,
+) -> float:
+    """Write ``v = stop_v + fraction (wanted - stop_v)``, all (n,), less if its stop left the joint range.
+
+    That the stops of both ends stay inside is not enough: how far a joint runs on grows with its speed times
+    the time of the slowest joint, and a product bulges between two points. Returns the time of its stop, s.
+    """
+    for j in range(q.shape[0]):
+        v[j] = stop_v[j] + fraction * (wanted[j] - stop_v[j])
+    keep_stop_in_range(q, v, stop_v, q_min, q_max, a, period)
+    return stop_time(v, a, period)
 
 
 @kernel

@@ -61,14 +61,15 @@ def build_pair(
         # The rehearsal meets only what its hand runs into, and compiling a kernel in the loop takes a second.
         warm_up(guard.view, np.array(arm.home), arm.along, PERIOD_S)
     remote = spec.haptics.remote
-    free = FreeTracker(arm.limits, PERIOD_S) if spec.haptics.enabled else None
+    ik = DifferentialIK(arm.limits, PERIOD_S)
+    free = FreeTracker(ik) if spec.haptics.enabled else None
     return Pair(
         name=spec.name,
         arm=arm,
         hand=Hand(spec.hand, make_pose_filter(spec.filter, RATE_HZ), RATE_HZ),
         link=ArmLink(arm, spec.link, sender, RATE_HZ),
         mapping=ClutchedMapping(spec.mapping),
-        motion=Motion(arm, DifferentialIK(arm.limits, PERIOD_S), guard, PERIOD_S, free),
+        motion=Motion(arm, ik, guard, PERIOD_S, free),
         jaw=Jaw(arm.jaw, spec.mapping.jaw_rate_max_rad_s, PERIOD_S),
         round_trip=RoundTrip(spec.round_trip),
         feel=Feel(spec.haptics, device, PERIOD_S),

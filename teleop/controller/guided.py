@@ -25,6 +25,7 @@ class GuidedPose:
     Attributes:
         p: guided position, shape (3,), m. Overwritten by the next step.
         quat_xyzw: guided orientation, shape (4,).
+        acts: a guidance is there, or one that is gone still fades: the pose may not be the one asked for.
     """
 
     def __init__(self, guard: Guard, period_s: float) -> None:
@@ -36,12 +37,14 @@ class GuidedPose:
         self._fade = np.zeros(6)
         self._s = 1.0
         self._revision = -1
+        self.acts = False
 
     def start(self, p: Array, quat_xyzw: Array) -> None:
         """Following starts at this pose: every guidance takes hold from here."""
         self.p[:] = p
         self.quat_xyzw[:] = quat_xyzw
         self._revision = -1
+        self._s = 1.0
         self._guard.forget_guides()
 
     def step(self, p: Array, quat_xyzw: Array, ledger: list[LedgerLine]) -> None:
@@ -53,9 +56,11 @@ class GuidedPose:
             ledger: a line for each guidance that acted is added.
         """
         revision = self._guard.scene.guides_revision
-        changed = revision != self._revision
+        # Where following starts without any guidance there is nothing to fade in.
+        changed = revision != self._revision and (self._guard.guides or self._revision >= 0)
         self._revision = revision
-        if not self._guard.guides and not changed and self._s >= 1.0:
+        self.acts = self._guard.guides or changed or self._s < 1.0
+        if not self.acts:
             self.p[:], self.quat_xyzw[:] = p, quat_xyzw
             return
         p_new, quat_new = p.copy(), quat_xyzw

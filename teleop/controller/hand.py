@@ -9,13 +9,14 @@ come, and coming to rest by itself when they stop.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from teleop.controller._hand_kernels import carry, observe, turned_by
+from teleop.controller._hand_kernels import carry, observe
 from teleop.safety.age import Age, AgePolicy
 from teleop.safety.lapses import Lapses
 from teleop.tremor import PoseFilter
@@ -181,7 +182,8 @@ class Hand:
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 + _BUNCHING_S
         if math.dist(sample.p_m, self.raw_p) > self.spec.speed_max_m_s * elapsed_s:
             return "jump"
-        turn_rad = turned_by(np.array(sample.quat_xyzw), self._raw_quat)
+        dot = sum(map(operator.mul, sample.quat_xyzw, self._raw_quat.tolist()))
+        turn_rad = 2.0 * math.acos(min(1.0, abs(dot) / math.hypot(*sample.quat_xyzw)))
         return "jump" if turn_rad > self.spec.turn_max_rad_s * elapsed_s else ""
 
     def _admit(self, sample: MeasuredCp, now_ns: int, verdict: Verdict | None) -> None:

@@ -17,11 +17,11 @@ from fixtures.rows import SceneRows
 from kinematics.arm import ArmModel
 from kinematics.ik import DifferentialIK
 from kinematics.ik_result import LIMITERS, IKResult
-from kinematics.joint_bounds import keep_stop_in_range, stop_time, stop_velocity
+from kinematics.joint_bounds import stop_time, stop_velocity
 from kinematics.pose import matrix_to_quat, pose_difference
 from kinematics.rows import RowSet
 from kinematics.task import TipTask
-from teleop.controller._motion_kernels import advance, ask, moved_by
+from teleop.controller._motion_kernels import advance, ask, moved_by, part_way
 from teleop.controller.guard import Guard
 from teleop.controller.guided import GuidedPose
 from teleop.controller.remote_centre import RemoteCentre
@@ -36,6 +36,8 @@ _NOTABLE_M = 1e-9
 _WHOLE = np.eye(6)
 # What the gate tries between the stop, which it certified a tick ago, and the step that was asked for.
 _FRACTIONS = (1.0, 0.5, 0.25)
+_CLEAR = Certificate(True)
+_NOTHING = np.zeros(6)
 
 
 class Motion:
@@ -162,7 +164,7 @@ class Motion:
         if self._free is not None:
             self._free.reset()
         stop_velocity(self.v, self._a, self._period_s, self._stop_v)
-        self._stand_by(self._certify(self._stop_v))
+        self._stand_by(self._certify(self._stop_v, stop_time(self._stop_v, self._a, self._period_s)))
         if not self.at_rest:
             self._commit(self._stop_v)
 
@@ -208,7 +210,6 @@ class Motion:
         sent = self._gated(self._on_trocar(result.v))
         if self._free is not None:
             self._free.step(
-                q=self.q,
                 v_before=self.v,
                 v_sent=sent,
                 jacobian=self._state.jacobian,
@@ -255,6 +256,8 @@ class Motion:
 
     def guidance(self, p_world: Array, quat_world_xyzw: Array) -> Array:
         """How far guidance moved the pose that was asked for in this tick, (6,), world [m, rad]."""
+        if not self._guided.acts:
+            return _NOTHING
         return pose_difference(self._p_desired, self._quat_desired, p_world, quat_world_xyzw)
 
     def violated(self) -> bool:
@@ -294,10 +297,8 @@ class Motion:
     def _rows(self) -> SceneRows | None:
         return None if self._guard.empty else self._guard.rows(self.q, self.v, self.stop_s)
 
-    def _certify(self, v: Array) -> Certificate:
-        if self._guard.empty:
-            return Certificate(True)
-        return self._guard.certify(self.q, v, stop_time(v, self._a, self._period_s))
+    def _certify(self, v: Array, stop_s: float) -> Certificate:
+        return _CLEAR if self._guard.empty else self._guard.certify(self.q, v, stop_s)
 
     def _on_trocar(self, wanted: Array) -> Array:
         """As much of the wanted velocity as keeps the stop after it on a software remote centre."""
@@ -314,29 +315,22 @@ class Motion:
         by_m = math.hypot(*(self._state.jacobian[:3] @ v).tolist()) * self._period_s
         self.ledger.append(LedgerLine(who, what, body, by_m))
 
-    def _part(self, fraction: float, wanted: Array) -> Array:
-        """A velocity between the stop's (0) and the wanted one (1) whose own stop ends in the joint range.
-
-        That both their stops do is not enough: how far a joint runs on grows with its speed times the time of
-        the slowest joint, and a product bulges between two points.
-        """
-        v = self._stop_v + fraction * (wanted - self._stop_v)
-        limits = self._arm.limits
-        keep_stop_in_range(self.q, v, self._stop_v, limits.q_min, limits.q_max, self._a, self._period_s)
-        return v
-
     def _gated(self, wanted: Array) -> Array:
         """The largest certified part of the wanted velocity; at least the stop."""
+        limits = self._arm.limits
         for fraction in _FRACTIONS:
-            v = self._part(fraction, wanted)
-            certificate = self._certify(v)
+            v = np.empty(len(wanted))
+            stop_s = part_way(
+                self.q, self._stop_v, wanted, fraction, limits.q_min, limits.q_max, self._a, self._period_s, v
+            )
+            certificate = self._certify(v, stop_s)
             if certificate.certified:
                 break
             if fraction == 1.0:
                 self._lose(certificate.fixture, "stopped", certificate.body, wanted - self._stop_v)
         else:
             v = self._stop_v
-            certificate = self._certify(v)
+            certificate = self._certify(v, stop_time(v, self._a, self._period_s))
         self._stand_by(certificate)
         return v
 

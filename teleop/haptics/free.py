@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from kinematics.ik import DifferentialIK
 from kinematics.ik_result import LIMITERS, IKResult
-from kinematics.limits import JointLimits
 from kinematics.task import TipTask
 from teleop.compiled import kernel
 
@@ -30,7 +29,6 @@ _CLAMPS = tuple(LIMITERS.index(name) for name in ("joint_position", "rows", "hol
 _TAKEN = 1e-9
 _TOGETHER_M = 2e-7
 _TOGETHER_RAD = 2e-6
-_ENDLESS = 1e6
 
 
 @kernel
@@ -44,19 +42,6 @@ def parted(lost: Array, v_sent: Array, v_solved: Array, period: float) -> bool:
         if not abs(v_sent[j] - v_solved[j]) * period <= _TAKEN:
             return True
     return False
-
-
-@kernel
-def walk(lag: Array, feedforward: Array, P: Array, jacobian: Array, v: Array, period: float) -> None:
-    """``lag += feedforward - P J v T``: the desired pose moved on, and the free tool after it."""
-    for k in range(lag.shape[0]):
-        moved = 0.0
-        for i in range(6):
-            along = 0.0
-            for j in range(v.shape[0]):
-                along += jacobian[i, j] * v[j]
-            moved += P[k, i] * along
-        lag[k] += feedforward[k] - moved * period
 
 
 @kernel
@@ -89,18 +74,13 @@ class FreeTracker:
         lag: desired less free, shape (m,) as the task has it [m, rad].
     """
 
-    def __init__(self, limits: JointLimits, period_s: float) -> None:
-        """An arm without joint ranges, else as given."""
-        n = limits.n
-        endless = np.full(n, _ENDLESS)
-        self._ik = DifferentialIK(
-            JointLimits(-endless, endless, limits.qd_max, limits.qdd_max, limits.qddd_max), period_s
-        )
-        self._period_s = period_s
+    def __init__(self, ik: DifferentialIK) -> None:
+        """Beside the commanded tool, whose inverse kinematics ``ik`` is."""
+        self._ik = ik
         self._full = TipTask.full()
         self._task = self._full
         self.together = True
-        self.v = np.zeros(n)
+        self.v = np.zeros(ik.limits.n)
         self.lag = np.zeros(6)
 
     def reset(self) -> None:
@@ -110,7 +90,6 @@ class FreeTracker:
     def step(
         self,
         *,
-        q: Array,
         v_before: Array,
         v_sent: Array,
         jacobian: Array,
@@ -122,7 +101,6 @@ class FreeTracker:
         """One tick beside the commanded tool; before that one has moved.
 
         Args:
-            q: joint positions commanded last, shape (n,).
             v_before: joint velocity commanded last, shape (n,).
             v_sent: joint velocity of this tick, shape (n,).
             jacobian: of the tip at ``q``, shape (6, n).
@@ -133,16 +111,14 @@ class FreeTracker:
         """
         self._task = self._full if task is None else task
         if self.together:
-            if not parted(result.lost, v_sent, result.v, self._period_s):
+            if not parted(result.lost, v_sent, result.v, self._ik.period_s):
                 return
             self.together = False
             self.v[:] = v_before
             self.lag = error.copy()
-        free = self._ik.solve(
-            q=q, v_prev=self.v, jacobian=jacobian, error=self.lag, feedforward=feedforward, task=task
+        self._ik.follow_freely(
+            jacobian=jacobian, error=self.lag, feedforward=feedforward, v=self.v, task=task
         )
-        walk(self.lag, feedforward, self._task.P, jacobian, free.v, self._period_s)
-        self.v[:] = free.v
 
     def push(self, pose_error: Array, out: Array) -> Array:
         """How far the clamp keeps the commanded tool from the free one; after it has moved.

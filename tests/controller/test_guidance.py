@@ -170,3 +170,15 @@ def test_an_arm_that_is_not_commanded_is_where_it_is_measured_for_the_other_arm(
     rig.pair.arm.sphere_centers(q, centers)
     np.testing.assert_allclose(sweep.start, centers, atol=1e-12)
     np.testing.assert_allclose(sweep.end, centers, atol=1e-12)
+
+
+def test_without_a_guidance_following_starts_at_once() -> None:
+    """What a guidance would need half a second for, to take hold, is not withheld where there is none."""
+    rig = Rig(scale=1.0, ramp_s=0.0)
+    rig.bring_up()
+    before = rig.pair.mapping.p_world.copy()
+    rig.hand.p_m = (np.array(rig.hand.p_m) + [1e-5, 0.0, 0.0]).tolist()
+    rig.tick()
+    assert np.array_equal(rig.pair.motion._guided.p, rig.pair.mapping.p_world)
+    assert not np.array_equal(rig.pair.mapping.p_world, before)
+    assert not rig.pair.motion.guidance(rig.pair.mapping.p_world, rig.pair.mapping.quat_world_xyzw).any()

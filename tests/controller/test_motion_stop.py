@@ -10,14 +10,15 @@ import pytest
 
 from fixtures.gate import Gate
 from kinematics.joint_bounds import stop_time
+from teleop.controller._motion_kernels import part_way
 from teleop.controller.build import PERIOD_S
 
 from .rig import Rig
 
 
 def test_a_part_of_a_velocity_stops_in_range_where_both_its_ends_do() -> None:
-    motion = Rig().pair.motion
-    limits, a = motion._arm.limits, motion._a
+    limits = Rig().pair.arm.limits
+    a, part = limits.effective_acceleration(PERIOD_S), np.empty(6)
     rng = np.random.default_rng(0)
     tempted = 0
     for _ in range(3000):
@@ -25,15 +26,15 @@ def test_a_part_of_a_velocity_stops_in_range_where_both_its_ends_do() -> None:
         v = rng.uniform(-0.3, 0.3, 6) * limits.qd_max
         wanted = v + rng.uniform(-1, 1, 6) * a * PERIOD_S
         ends = np.array([x * (PERIOD_S + 0.5 * stop_time(x, a, PERIOD_S)) for x in (v, wanted)])
-        motion.q[:] = limits.q_max - ends.max(axis=0)
-        motion._stop_v[:] = v
+        q = limits.q_max - ends.max(axis=0)
         bulge = 0.5 * (v + wanted)
         tempted += bool(
             (bulge * (PERIOD_S + 0.5 * stop_time(bulge, a, PERIOD_S)) > ends.max(axis=0) + 1e-9).any()
         )
         for fraction in (0.5, 0.25):
-            part = motion._part(fraction, wanted)
-            end = motion.q + part * (PERIOD_S + 0.5 * stop_time(part, a, PERIOD_S))
+            stop_s = part_way(q, v, wanted, fraction, limits.q_min, limits.q_max, a, PERIOD_S, part)
+            assert stop_s == stop_time(part, a, PERIOD_S)
+            end = q + part * (PERIOD_S + 0.5 * stop_s)
             assert np.all(end <= limits.q_max + 1e-12)
     assert tempted > 30
 
