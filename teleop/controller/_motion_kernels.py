@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinematics.joint_bounds import keep_stop_in_range, stop_time
-from kinematics.pose import pose_difference
+from kinematics.pose import matrix_to_quat, pose_difference
 from teleop.compiled import kernel
 
 Array = npt.NDArray[np.float64]
@@ -48,8 +48,15 @@ def worst_excess(a: Array, b: Array, limit: Array) -> tuple[int, float]:
 
 @kernel
 def ask(
-    p_desired: Array, quat_desired: Array, T_world_tip: Array, quat_tip: Array, p_new: Array, quat_new: Array
-) -> tuple[Array, Array, float]:
+    p_desired: Array,
+    quat_desired: Array,
+    T_world_tip: Array,
+    quat_tip: Array,
+    p_new: Array,
+    quat_new: Array,
+    error: Array,
+    feedforward: Array,
+) -> float:
     """What is asked of the tip in a tick; the new desired pose becomes the desired one.
 
     Args:
@@ -59,20 +66,27 @@ def ask(
         quat_tip: (4,) its orientation.
         p_new: (3,) desired position of this tick.
         quat_new: (4,).
+        error: (6,) out: desired less commanded pose as of the last tick [m, rad].
+        feedforward: (6,) out: how the desired pose moves in this tick.
 
     Returns:
-        Desired less commanded pose as of the last tick, (6,) [m, rad]; how the desired pose moves in this
-        tick, (6,); and how far their sum moves the tip [m].
+        How far the sum of both moves the tip [m].
     """
-    error = pose_difference(p_desired, quat_desired, T_world_tip[:3, 3], quat_tip)
-    feedforward = pose_difference(p_new, quat_new, p_desired, quat_desired)
+    error[:] = pose_difference(p_desired, quat_desired, T_world_tip[:3, 3], quat_tip)
+    feedforward[:] = pose_difference(p_new, quat_new, p_desired, quat_desired)
     square = 0.0
     for i in range(3):
         square += (error[i] + feedforward[i]) ** 2
         p_desired[i] = p_new[i]
     for i in range(4):
         quat_desired[i] = quat_new[i]
-    return error, feedforward, math.sqrt(square)
+    return math.sqrt(square)
+
+
+@kernel
+def orientation(T: Array, quat_xyzw: Array) -> None:
+    """Write the unit quaternion (4,) of a pose (4, 4)."""
+    quat_xyzw[:] = matrix_to_quat(T[:3, :3])
 
 
 @kernel

@@ -180,7 +180,7 @@ class Hand:
 
     def _impossible(self, sample: MeasuredCp) -> str:
         elapsed_s = (sample.stamp_ns - self._stamp_ns) * 1e-9 + _BUNCHING_S
-        if math.dist(sample.p_m, self.raw_p) > self.spec.speed_max_m_s * elapsed_s:
+        if math.dist(sample.p_m, self.raw_p.tolist()) > self.spec.speed_max_m_s * elapsed_s:
             return "jump"
         dot = sum(map(operator.mul, sample.quat_xyzw, self._raw_quat.tolist()))
         turn_rad = 2.0 * math.acos(min(1.0, abs(dot) / math.hypot(*sample.quat_xyzw)))

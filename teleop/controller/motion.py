@@ -18,10 +18,10 @@ from kinematics.arm import ArmModel
 from kinematics.ik import DifferentialIK
 from kinematics.ik_result import LIMITERS, IKResult
 from kinematics.joint_bounds import stop_time, stop_velocity
-from kinematics.pose import matrix_to_quat, pose_difference
+from kinematics.pose import pose_difference
 from kinematics.rows import RowSet
 from kinematics.task import TipTask
-from teleop.controller._motion_kernels import advance, ask, moved_by, part_way
+from teleop.controller._motion_kernels import advance, ask, moved_by, orientation, part_way
 from teleop.controller.guard import Guard
 from teleop.controller.guided import GuidedPose
 from teleop.controller.remote_centre import RemoteCentre
@@ -50,6 +50,7 @@ class Motion:
         asked_m: tip motion asked for in this tick, m.
         sent_m: tip motion sent in this tick, m.
         ledger: who took how much of it away in this tick.
+        quat_world_tip_xyzw: commanded orientation of the tip, shape (4,); overwritten by the next step.
         p_before: where the tip was commanded to be a tick ago, shape (3,), m.
         solved: what the inverse kinematics decided in this tick and under which rows; None while stopping.
         unsafe: name of a fixture that closes in on an arm that can do nothing about it; else empty.
@@ -84,6 +85,8 @@ class Motion:
         self._posture = np.array(arm.home) if arm.n > 6 else None
         software = arm.rcm is not None and arm.rcm.kind == "software"
         self._centre = RemoteCentre(arm, guard, period_s) if software else None
+        self.quat_world_tip_xyzw = np.empty(4)
+        self._error, self._feedforward = np.zeros(6), np.zeros(6)
         self.solved: tuple[IKResult, SceneRows | None] | None = None
         self.p_before = np.zeros(3)
         self._clear()
@@ -96,7 +99,7 @@ class Motion:
 
     def _place(self) -> None:
         self._state = self._arm.at(self.q)
-        self.quat_world_tip_xyzw = matrix_to_quat(self._state.T_world_tip[:3, :3])
+        orientation(self._state.T_world_tip, self.quat_world_tip_xyzw)
 
     @property
     def T_world_tip(self) -> Array:
@@ -116,7 +119,7 @@ class Motion:
     @property
     def at_rest(self) -> bool:
         """Whether the command stands still."""
-        return not self.v.any()
+        return not any(self.v.tolist())
 
     def sync(self, q: Array) -> None:
         """Take the measured arm as the command, at rest: for as long as nothing is being commanded.
@@ -189,13 +192,16 @@ class Motion:
         self._clear()
         self._guided.step(p_world, quat_world_xyzw, self.ledger)
         p_world, quat_world_xyzw = self._guided.p, self._guided.quat_xyzw
-        error, feedforward, self.asked_m = ask(
+        error, feedforward = self._error, self._feedforward
+        self.asked_m = ask(
             self._p_desired,
             self._quat_desired,
             self._state.T_world_tip,
             self.quat_world_tip_xyzw,
             p_world,
             quat_world_xyzw,
+            error,
+            feedforward,
         )
         task = None
         if self._centre is not None:
@@ -226,10 +232,9 @@ class Motion:
         if self._free is None:
             out[:] = 0.0
             return out
-        error = pose_difference(
-            self._p_desired, self._quat_desired, self.p_world_tip, self.quat_world_tip_xyzw
+        return self._free.push(
+            self._p_desired, self._quat_desired, self._state.T_world_tip, self.quat_world_tip_xyzw, out
         )
-        return self._free.push(error, out)
 
     def planes(self, maker: PlaneMaker, *, R_wm: Array, scale: float, p_hand: Array) -> None:
         """Let ``maker`` find the planes of this tick; see :mod:`teleop.haptics.planes`."""

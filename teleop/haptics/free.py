@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from kinematics.ik import DifferentialIK
 from kinematics.ik_result import LIMITERS, IKResult
+from kinematics.pose import pose_difference
 from kinematics.task import TipTask
 from teleop.compiled import kernel
 
@@ -45,9 +46,12 @@ def parted(lost: Array, v_sent: Array, v_solved: Array, period: float) -> bool:
 
 
 @kernel
-def between(lag: Array, P: Array, pose_error: Array, whole: bool, out: Array) -> bool:
+def between(
+    lag: Array, P: Array, p: Array, quat: Array, T_world_tip: Array, quat_tip: Array, whole: bool, out: Array
+) -> bool:
     """Commanded less free tool (6,), see `FreeTracker.push`; whether they are one, and ``out`` is zero."""
     together = True
+    pose_error = pose_difference(p, quat, T_world_tip[:3, 3], quat_tip)
     for k in range(lag.shape[0]):
         apart = lag[k]
         for i in range(6):
@@ -120,15 +124,20 @@ class FreeTracker:
             jacobian=jacobian, error=self.lag, feedforward=feedforward, v=self.v, task=task
         )
 
-    def push(self, pose_error: Array, out: Array) -> Array:
+    def push(self, p: Array, quat_xyzw: Array, T_world_tip: Array, quat_tip_xyzw: Array, out: Array) -> Array:
         """How far the clamp keeps the commanded tool from the free one; after it has moved.
 
         Args:
-            pose_error: desired less commanded pose, shape (6,), world [m, rad].
+            p: desired position, shape (3,), world [m].
+            quat_xyzw: desired orientation, shape (4,).
+            T_world_tip: commanded pose, shape (4, 4).
+            quat_tip_xyzw: its orientation, shape (4,).
             out: result, shape (6,): commanded less free, world [m, rad].
         """
         if self.together:
             out[:] = 0.0
             return out
-        self.together = between(self.lag, self._task.P, pose_error, self._task is self._full, out)
+        self.together = between(
+            self.lag, self._task.P, p, quat_xyzw, T_world_tip, quat_tip_xyzw, self._task is self._full, out
+        )
         return out

@@ -47,6 +47,7 @@ class PoseFilter:
         self.resets = 0
         self._p = np.zeros(3)
         self._r = np.zeros(3)
+        self._turn = np.zeros(3)
         self._quat_xyzw = self.reference_xyzw.copy()
 
     @property
@@ -84,11 +85,12 @@ class PoseFilter:
             self.reference_xyzw = measured
             self.rotation.believe(np.zeros(3), dt, self._r)
             self.position.believe(p, dt, self._p)
-            self._quat_xyzw = measured
+            self._quat_xyzw[:] = measured
             return self._p.copy(), self._quat_xyzw.copy()
         self.position.believe(p, dt, self._p)
-        self.rotation.believe(relative(self.reference_xyzw, quat_xyzw), dt, self._r)
-        self._quat_xyzw = turned(self.reference_xyzw, self._r)
+        relative(self.reference_xyzw, quat_xyzw, self._turn)
+        self.rotation.believe(self._turn, dt, self._r)
+        turned(self.reference_xyzw, self._r, self._quat_xyzw)
         if math.hypot(*self._r.tolist()) > RECENTRE_RAD:
             self._recentre()
         return self._p.copy(), self._quat_xyzw.copy()
@@ -97,7 +99,7 @@ class PoseFilter:
         """Move the reference to the filtered orientation: there the coordinates of the output are zero."""
         jacobian, curvature = np.empty((3, 3)), np.empty((3, 3, 3))
         coordinate_change(self._r, jacobian, curvature)
-        self.reference_xyzw = self._quat_xyzw
+        self.reference_xyzw = self._quat_xyzw.copy()
         self.rotation.transport(jacobian, self._r, np.zeros(3), curvature)
         self._r[:] = 0.0
 
@@ -112,15 +114,15 @@ def believable(p: Array, quat_xyzw: Array) -> bool:
 
 
 @kernel
-def relative(reference_xyzw: Array, quat_xyzw: Array) -> Array:
-    """``log(reference^-1 q/|q|)``, rad, shape (3,), the shorter way round whatever the sign of ``q``."""
-    return quat_log(quat_mul(quat_conj(reference_xyzw), quat_normalize(quat_xyzw)))
+def relative(reference_xyzw: Array, quat_xyzw: Array, rotvec: Array) -> None:
+    """Write ``log(reference^-1 q/|q|)``, rad, (3,), the shorter way round whatever the sign of ``q``."""
+    rotvec[:] = quat_log(quat_mul(quat_conj(reference_xyzw), quat_normalize(quat_xyzw)))
 
 
 @kernel
-def turned(reference_xyzw: Array, rotvec: Array) -> Array:
-    """``reference exp(rotvec)``, unit quaternion (4,)."""
-    return quat_normalize(quat_mul(reference_xyzw, quat_exp(rotvec)))
+def turned(reference_xyzw: Array, rotvec: Array, quat_xyzw: Array) -> None:
+    """Write ``reference exp(rotvec)``, unit quaternion (4,)."""
+    quat_xyzw[:] = quat_normalize(quat_mul(reference_xyzw, quat_exp(rotvec)))
 
 
 @kernel

@@ -177,7 +177,7 @@ def test_without_a_guidance_following_starts_at_once() -> None:
     rig = Rig(scale=1.0, ramp_s=0.0)
     rig.bring_up()
     before = rig.pair.mapping.p_world.copy()
-    rig.hand.p_m = (np.array(rig.hand.p_m) + [1e-5, 0.0, 0.0]).tolist()
+    rig.hand.p_m = (np.array(rig.hand.p_m) + 1e-5).tolist()
     rig.tick()
     assert np.array_equal(rig.pair.motion._guided.p, rig.pair.mapping.p_world)
     assert not np.array_equal(rig.pair.mapping.p_world, before)

@@ -1,4 +1,4 @@
-"""An arm that nothing holds back, against the whole inverse kinematics of an arm with endless joint ranges."""
+"""An arm that nothing holds back, against the whole inverse kinematics of one with endless joint ranges."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_it_goes_as_an_arm_without_rows_and_ranges_would(name: str, task: TipTas
         lag, free = error.copy(), v.copy()
         ik.follow_freely(jacobian=jacobian, error=lag, feedforward=feedforward, v=free, task=task)
         np.testing.assert_allclose(free, want, rtol=0, atol=1e-9)
-        np.testing.assert_allclose(lag, error + feedforward - task.P @ jacobian @ want * T, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            lag, error + feedforward - task.P @ jacobian @ want * T, rtol=0, atol=1e-12
+        )
         hindered += not np.allclose(solved.v, free, atol=1e-6)
     assert hindered > 200
 
