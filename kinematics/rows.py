@@ -19,7 +19,7 @@ NEGLIGIBLE_M_S = 1e-9
 tick."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)  # not frozen, see `IKResult`
 class RowSet:
     """Rows ``A dq >= b`` for the joint step ``dq`` of this tick; the arrays are used as they are, not copied.
 

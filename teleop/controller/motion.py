@@ -274,7 +274,7 @@ class Motion:
     ) -> IKResult:
         """One QP, under the rows of the scene and of a software remote centre."""
         rows = None
-        if scene_rows is not None:
+        if scene_rows is not None and len(scene_rows.b):
             s = scene_rows
             rows = RowSet(s.A, s.b, s.priority, s.weight, s.max_slack)
         if self._centre is not None:
