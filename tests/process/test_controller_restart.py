@@ -73,17 +73,22 @@ class Bench:
         return messages
 
     def follow(self, timeout_s: float = START_S) -> None:
+        """Until it follows at speed; engaged anew, as a person would, where a late machine lets it hold."""
         self.insist("enable")
         self.insist("home")
-        self.insist("engage")
-        end = time.monotonic() + timeout_s
+        end, pair = time.monotonic() + timeout_s, {}
         while time.monotonic() < end:
-            for message in self._drain(self.servo):
-                pair = message["pairs"][0]
-                if pair["teleop_state"] == "FOLLOWING" and max(map(abs, pair["qd_command"][:2])) > 0.1:
-                    return
-            time.sleep(0.01)
-        raise AssertionError("it never followed")
+            self.insist("engage")
+            patience = time.monotonic() + 2.0
+            while time.monotonic() < patience:
+                for message in self._drain(self.servo):
+                    pair = message["pairs"][0]
+                    if pair["teleop_state"] == "FOLLOWING":
+                        patience = time.monotonic() + 2.0
+                        if max(map(abs, pair["qd_command"][:2])) > 0.1:
+                            return
+                time.sleep(0.01)
+        raise AssertionError(f"it never followed; last: {pair}")
 
     def close(self) -> None:
         for process in self.processes.values():

@@ -67,12 +67,17 @@ class Keyed:
             )
 
     def ask(self, op: str, timeout_s: float = START_S) -> str:
-        """Ask until the controller agrees; what it answered."""
-        end = time.monotonic() + timeout_s
+        """Ask until the controller agrees; what it answered.
+
+        Without any claim to the processors: what a program takes to start may make the controller late, and
+        one that is late refuses to engage.
+        """
+        end, words = (
+            time.monotonic() + timeout_s,
+            ["nice", "-n", "19", *self.words("send", str(self.file), op)],
+        )
         while time.monotonic() < end:
-            done = subprocess.run(
-                self.words("send", str(self.file), op), capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
             self.said += done.stdout + done.stderr
             if done.returncode == 0:
                 return done.stdout
