@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinematics._ik_memory import Array, Codes, Index, Limits, Workspace, gains_in, limits_in, workspace_in
+from kinematics._relax_kernels import MARGIN
 from kinematics.compiled import kernel
 from kinematics.joint_bounds import (
     ACCELERATION,
@@ -383,6 +384,22 @@ def finish(
     _lengths(lost, lost.shape[0], taken)
     _lengths(shift, count, taken[lost.shape[0] :])
     return count, limited, unmet
+
+
+@kernel
+def widen(
+    block: Array, codes: Codes, m: int, bound: Array, priority: Index, lower: Array, upper: Array
+) -> None:
+    """Set the QP's bounds up for a second try: the whole box, and rows (k,) that leave one another an inside.
+
+    Soft rows that only lack an inside, as opposite ones do, need nothing else.
+    """
+    n = lower.shape[0] - bound.shape[0]
+    arm, work = limits_in(block, n), workspace_in(block, codes, n, m)
+    for j in range(n):
+        lower[j], upper[j] = work.lo[j] / arm.qd_max[j], work.hi[j] / arm.qd_max[j]
+    for i in range(bound.shape[0]):
+        lower[n + i] = bound[i] - (2.0 * MARGIN if priority[i] > 0 else MARGIN)
 
 
 @kernel

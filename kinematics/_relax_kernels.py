@@ -15,15 +15,57 @@ Sense = NDArray[np.int32]
 SLACK_COST = 1e3
 SLACK_CURVATURE = 0.1
 UNBOUNDED = 1e30
+MARGIN = 1e-7
+"""Room left around a relaxed row, in scaled units: 1e-10 m per tick for a body at 1 m/s.
+
+A feasible set without an inside reads as infeasible to the solver."""
 SOFT = 8
 """What DAQP calls a row that may be missed at a cost."""
 
 
 @kernel
+def ceilings(
+    priority: Index, max_slack: Array, to_stop: Array, lowest: int, ceiling: Array, slack: Array
+) -> None:
+    """Write how far each row may give way, and how far it does so to begin with, shape ``(k,)`` each.
+
+    Rows of ``lowest`` priority number and above may, soft ones up to ``max_slack``. Where hard rows must give
+    way as well, at most down to what the stop step gives, soft ones go as far. A soft row has some room from
+    the start, so that opposite ones have an inside.
+    """
+    for i in range(len(priority)):
+        soft = priority[i] > 0
+        most = max_slack[i] if soft else 0.0
+        if lowest == 0:
+            most = max(most, to_stop[i])
+        ceiling[i] = most if priority[i] >= lowest else 0.0
+        slack[i] = MARGIN if soft else 0.0
+
+
+@kernel
+def give(slack: Array, priority: Index, level: int, costly: Index, found: Array) -> None:
+    """Let the rows of one level give way as far as was ``found`` for the ``costly`` ones, and an inside."""
+    for k in range(len(costly)):
+        slack[costly[k]] += max(0.0, found[k])
+    for i in range(len(slack)):
+        if priority[i] == level:
+            slack[i] += MARGIN
+
+
+@kernel
 def priced(
-    rows: Array, bound: Array, paid: Mask, free: Mask, weight: Array, ceiling: Array, least: float
+    rows: Array,
+    bound: Array,
+    slack: Array,
+    priority: Index,
+    level: int,
+    weight: Array,
+    ceiling: Array,
+    least: float,
 ) -> tuple[Array, Array, Array, Index]:
-    """Each row at its ceiling for nothing, then the ``paid`` ones as asked at a cost: what may give way.
+    """Each row at its ceiling for nothing, then those of the ``level`` as asked at a cost: what may give way.
+
+    Rows of a higher priority number give way for nothing, those of a lower one keep the ``slack`` they have.
 
     Returns:
         The rows (k + p, n), their bounds and costs, and which rows the last p are.
@@ -32,22 +74,22 @@ def priced(
     heaviest, count = 1e-300, 0
     gives = np.zeros(k)
     for i in range(k):
-        if (paid[i] or free[i]) and ceiling[i] > least:  # the stop meets the other ones
+        if priority[i] >= level and ceiling[i] > least:  # the stop meets the other ones
             gives[i] = ceiling[i]
-            if paid[i]:
+            if priority[i] == level:
                 heaviest = max(heaviest, weight[i])
                 count += 1
     out, of = np.empty((k + count, n)), np.empty(k + count)
     cost, costly = np.zeros(k + count), np.empty(count, np.int64)
     at = k
     for i in range(k):
-        of[i] = bound[i] - gives[i]
+        of[i] = bound[i] - slack[i] - gives[i]
         for j in range(n):
             out[i, j] = rows[i, j]
-        if paid[i] and gives[i] > 0.0:
+        if priority[i] == level and gives[i] > 0.0:
             # Relative weights beyond 1e3 would drown the curvature in rounding.
             cost[at] = SLACK_COST * min(1.0, max(1e-3, weight[i] / heaviest))
-            of[at], costly[at - k] = bound[i], i
+            of[at], costly[at - k] = bound[i] - slack[i], i
             for j in range(n):
                 out[at, j] = rows[i, j]
             at += 1

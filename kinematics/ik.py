@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinematics._free_kernel import follow_freely
-from kinematics._ik_kernels import INVALID, MET_TOL, QP, finish, prepare, worst_residual
+from kinematics._ik_kernels import INVALID, MET_TOL, QP, finish, prepare, widen, worst_residual
 from kinematics._ik_memory import Gains, Limits, RowBuffers, memory, workspace_in
+from kinematics._relax_kernels import MARGIN
 from kinematics.errors import KinematicsError
 from kinematics.ik_gains import IKGains
 from kinematics.ik_result import IKResult, IKStatus
 from kinematics.limits import JointLimits
-from kinematics.relax import MARGIN, least_slack, slack_of_stop, solve_qp
+from kinematics.relax import least_slack, slack_of_stop, solve_qp
 from kinematics.rows import RowSet
 from kinematics.task import TipTask
 from kinematics.tracking import STAGES
@@ -23,7 +24,10 @@ Index = NDArray[np.int64]
 _RESIDUAL_TOL = 1e-8
 """Largest row violation accepted from the solver, in scaled units: 1e-11 m per tick for a body at 1 m/s."""
 
-_AS_ASKED, _LEAST_SLACK, _STOP_SLACK = range(3)
+_DAMPING = 0.1
+"""Of the proximal steps in which a QP is solved that leaves little room [m²/s²]."""
+
+_AS_ASKED, _WITH_ROOM, _LEAST_SLACK, _STOP_SLACK = range(4)
 
 _NO_ROWS = np.empty(0, np.int64)
 _FLOAT64 = np.dtype(np.float64)
@@ -270,18 +274,17 @@ class DifferentialIK:
         work, buffers = self._work, self._buffers
         scaled, size = buffers.scaled[:kept], n + kept
         lower, upper, sense = buffers.lower[:size], buffers.upper[:size], buffers.sense[:size]
-        solves, bound = 0, buffers.bound[:kept]
-        for attempt in (_AS_ASKED, _LEAST_SLACK, _STOP_SLACK):
-            if attempt != _AS_ASKED:
+        bound, rows, solves = buffers.bound[:kept], buffers.given[:kept], 0
+        for attempt in (_AS_ASKED, _WITH_ROOM, _LEAST_SLACK, _STOP_SLACK):
+            if attempt == _WITH_ROOM:
+                priority = given.priority[rows]
+                widen(self._block, self._codes, len(work.rows), bound, priority, lower, upper)
+            elif attempt == _LEAST_SLACK:
                 stop = work.stop / self.limits.qd_max
-                lower[:n] = work.lo / self.limits.qd_max
-                upper[:n] = work.hi / self.limits.qd_max
-            if attempt == _LEAST_SLACK:
-                rows = buffers.given[:kept]
                 slack = least_slack(
                     scaled,
                     bound,
-                    given.priority[rows],
+                    priority,
                     given.weight[rows],
                     given.max_slack[rows] / (buffers.norm[:kept] * self.period_s),
                     lower[:n],
@@ -294,7 +297,8 @@ class DifferentialIK:
             elif attempt == _STOP_SLACK:
                 lower[n:] = bound - slack_of_stop(scaled, bound, stop) - MARGIN
             solves += 1
-            found = solve_qp(work.hessian, work.linear, scaled, upper, lower, sense, limit)
+            damping = 0.0 if attempt == _AS_ASKED else _DAMPING
+            found = solve_qp(work.hessian, work.linear, scaled, upper, lower, sense, limit, damping)
             if found is not None:
                 residual = worst_residual(scaled, lower, kept, found[0])
                 if residual <= _RESIDUAL_TOL:

@@ -8,7 +8,17 @@ import daqp
 import numpy as np
 from numpy.typing import NDArray
 
-from kinematics._relax_kernels import SLACK_COST, SLACK_CURVATURE, UNBOUNDED, priced, problem, slacks, take_in
+from kinematics._relax_kernels import (
+    MARGIN,
+    SLACK_COST,
+    SLACK_CURVATURE,
+    ceilings,
+    give,
+    priced,
+    problem,
+    slacks,
+    take_in,
+)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -19,10 +29,6 @@ PRIMAL_TOL = 1e-10
 
 _PROXIMAL_STEPS = 12
 _SETTLED = 1e-9
-MARGIN = 1e-7
-"""Room left around a relaxed row, in scaled units: 1e-10 m per tick for a body at 1 m/s.
-
-A feasible set without an inside reads as infeasible to the solver."""
 _OPTIMAL = (1, 2)
 """DAQP's answers with no soft row missed, and with some."""
 _FIRST_ROWS = 16
@@ -37,11 +43,13 @@ def solve_qp(
     lower: Array,
     sense: NDArray[np.int32],
     limit: int,
+    damping: float = 0.0,
 ) -> tuple[Array, Array] | None:
     """Return ``(x, duals)`` minimising ``½ xᵀHx + fᵀx`` with ``lower <= (x, rows x) <= upper``, or None.
 
     None unless the solver says "optimal". The caller checks the residuals itself: an infeasible answer can
-    look plausible.
+    look plausible. With ``damping`` the solver gets there by proximal steps, each as well conditioned as
+    ``H + damping I``: the optimum is the same, and a thin feasible set is not taken for an empty one.
     """
     x, _, flag, info = daqp.solve(
         hessian,
@@ -54,6 +62,7 @@ def solve_qp(
         iter_limit=limit,
         w_soft=SLACK_COST,
         rho_soft=1.0 / SLACK_CURVATURE,
+        eps_prox=damping,
     )
     if flag not in _OPTIMAL:
         return None
@@ -79,11 +88,10 @@ def least_slack(
 ) -> Array:
     """Return the slack per row, shape ``(k,)``, that makes ``rows y >= bound - slack`` feasible.
 
-    Soft rows that only lack an inside, as opposite ones do, get that and nothing else. Otherwise, and beyond
-    that, in the declared order: rows with the highest priority number give way first, up to ``max_slack``;
-    within a priority the weighted sum of slack is smallest (L1: as few rows as possible give way). Only if
-    all soft rows together do not suffice do hard rows give way, at most down to what the stop step ``stop``
-    gives; soft rows then go as far too. So a solution always exists: ``stop`` itself.
+    In the declared order: rows with the highest priority number give way first, up to ``max_slack``; within
+    a priority the weighted sum of slack is smallest (L1: as few rows as possible give way). Only if all soft
+    rows together do not suffice do hard rows give way, at most down to what the stop step ``stop`` gives;
+    soft rows then go as far too. So a solution always exists: ``stop`` itself.
 
     Args:
         rows: Unit rows, shape ``(k, n)``, for scaled joint speeds.
@@ -97,63 +105,37 @@ def least_slack(
         stop: The stop step, shape ``(n,)``, inside the box.
         limit: Iteration cap per QP.
     """
-    inside = np.where(priority > 0, MARGIN, 0.0)
-    if inside.any() and _has_inside(rows, bound - inside, lo, hi, target, limit):
-        return inside
     to_stop = slack_of_stop(rows, bound, stop)
     levels = sorted({0, *priority.tolist()}, reverse=True)
+    ceiling, slack = np.empty(len(bound)), np.empty(len(bound))
     for lowest in levels:
-        ceiling = np.where(priority > 0, max_slack, 0.0)
-        if lowest == 0:
-            ceiling = np.maximum(ceiling, to_stop)
-        ceiling = np.where(priority >= lowest, ceiling, 0.0)
-        fixed = inside
+        ceilings(priority, max_slack, to_stop, lowest, ceiling, slack)
         for level in (p for p in reversed(levels) if p >= lowest):
-            paid = priority == level
-            free = priority > level
-            found = _minimise(rows, bound - fixed, paid, free, weight, ceiling, lo, hi, target, limit)
+            search = priced(rows, bound, slack, priority, level, weight, ceiling, 2.0 * MARGIN)
+            found = _minimise(*search, lo, hi, target, limit)
             if found is None:
                 break
-            fixed = np.where(paid, fixed + found + MARGIN, fixed)
+            give(slack, priority, level, search[3], found)
         else:
-            return fixed
+            return slack
     # The solver gave up on a degenerate set: what the stop needs is always enough.
     return to_stop
-
-
-def _has_inside(rows: Array, bound: Array, lo: Array, hi: Array, target: Array, limit: int) -> bool:
-    """Whether the solver finds a point of the box with ``rows y >= bound``: one QP without slacks."""
-    n, k = len(lo), len(bound)
-    found = solve_qp(
-        np.eye(n),
-        -target,
-        rows,
-        np.concatenate([hi, np.full(k, UNBOUNDED)]),
-        np.concatenate([lo, bound]),
-        np.zeros(n + k, dtype=np.int32),
-        limit,
-    )
-    return found is not None and bool((rows @ found[0] >= bound - PRIMAL_TOL).all())
 
 
 def _minimise(
     rows: Array,
     bound: Array,
-    paid: Mask,
-    free: Mask,
-    weight: Array,
-    ceiling: Array,
+    cost: Array,
+    costly: Index,
     lo: Array,
     hi: Array,
     target: Array,
     limit: int,
 ) -> Array | None:
-    """Least weighted slack of the ``paid`` rows while the ``free`` ones cost nothing; None if infeasible.
+    """Least weighted slack of the rows that cost something, the last ``len(costly)``; None if infeasible.
 
     A linear program by proximal steps: each QP is well conditioned, and a few of them end it.
     """
-    k = len(bound)
-    rows, bound, cost, costly = priced(rows, bound, paid, free, weight, ceiling, 2.0 * MARGIN)
     used = np.zeros(len(bound), dtype=np.bool_)
     y, slack = target, np.zeros(len(bound))
     best: Array | None = None
@@ -168,11 +150,7 @@ def _minimise(
         if total <= settled or total > least - settled:
             break
         least = total
-    if best is None:
-        return None
-    result = np.zeros(k)
-    result[costly] = np.clip(best[k:], 0.0, None)
-    return result
+    return None if best is None else best[len(bound) - len(costly) :]
 
 
 def _proximal_step(
