@@ -4,7 +4,7 @@ Run: ``python benchmarks/tick.py [--ticks N] [--runs N] [--only TEXT]``. One PSM
 spheres), tremor filter on, a hand that sways by centimetres and turns. Four scenes: no fixture; seven
 primitives that the tool grazes and presses against; those and a baked mesh of about 300 000 triangles; and a
 mesh of 1.3 million triangles beside two soft regions that hold the whole tool, so that 128 rows are there in
-every tick. In the same run, tick by tick, ``pink.solve_ik`` alone on the same arm: no filter, no mapping, no
+every tick. In the same run, by turns, ``pink.solve_ik`` alone on the same arm: no filter, no mapping, no
 fixtures, no gate. Where there are primitives, also the same call with six of them as pink's own barriers, on
 one ball at the tip; it cannot keep a ball inside a region, so the seventh is missing. Its distances are ready
 before.
@@ -171,7 +171,7 @@ _WARM_UP = 500
 
 
 def measure(overrides: tuple[str, ...], ticks: int, barriers: bool) -> tuple[dict[str, Times], list[int]]:
-    """Times of our step and of pink's, ns, taken in turn, and how many rows our ticks had."""
+    """Times of our steps and then of pink's, ns, and how many rows our ticks had."""
     session = load_session(profiles_dir() / "sessions" / "demo.toml", overrides)
     controller = build_controller(session, bytes(16))
     motion = controller.pairs[0].motion
@@ -179,16 +179,14 @@ def measure(overrides: tuple[str, ...], ticks: int, barriers: bool) -> tuple[dic
     peers = {"pink.solve_ik": PinkPeer(arm)}
     if barriers:
         peers["pink.solve_ik with barriers"] = PinkPeer(arm, barrier_solids())
-    times: dict[str, Times] = {who: [] for who in ("tick", *peers)}
+    ours: Times = []
     rows: list[int] = []
     step: Callable[..., Any] = controller.step
 
     def timed(*args: Any) -> Any:
         began, busy = time.perf_counter_ns(), time.thread_time_ns()
         out = step(*args)
-        times["tick"].append((time.perf_counter_ns() - began, time.thread_time_ns() - busy))
-        for who, peer in peers.items():
-            times[who].append(peer.step())
+        ours.append((time.perf_counter_ns() - began, time.thread_time_ns() - busy))
         solved = motion.solved
         rows.append(0 if solved is None or solved[1] is None else len(solved[1].b))
         return out
@@ -197,6 +195,7 @@ def measure(overrides: tuple[str, ...], ticks: int, barriers: bool) -> tuple[dic
     gc.collect()
     gc.disable()
     play(controller, ticks)
+    times = {"tick": ours} | {who: [peer.step() for _ in ours] for who, peer in peers.items()}
     gc.enable()
     for who, peer in peers.items():
         if peer.lost:
