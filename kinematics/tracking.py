@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from kinematics._ik_memory import Gains, Limits, Workspace
 from kinematics.compiled import kernel
 from kinematics.joint_bounds import ACCELERATION, SPEED
 from kinematics.singular import curvature, decompose, singular_rate
@@ -177,18 +178,10 @@ def track(
     null_speed: Array,
     position_lo: Array,
     position_hi: Array,
-    qd_max: Array,
-    a: Array,
     period: float,
-    braking: float,
-    catch_up_m_s: float,
-    catch_up_rad_s: float,
-    threshold: float,
-    rows: Array,
-    scaled: Array,
-    left: Array,
-    right: Array,
-    sigma: Array,
+    arm: Limits,
+    gains: Gains,
+    work: Workspace,
     y_target: Array,
     y_reach: Array,
     lost: Array,
@@ -213,23 +206,17 @@ def track(
         null_speed: Joint velocity wanted where it does not move the task, shape ``(n,)`` [1/s].
         position_lo: Lowest velocity that the joint ranges alone allow, shape ``(n,)``.
         position_hi: Highest velocity that the joint ranges alone allow, shape ``(n,)``.
-        qd_max: Speed limits, shape ``(n,)``.
-        a: Effective accelerations, shape ``(n,)``.
         period: Tick [s].
-        braking: Fraction of ``a`` that the braking profile uses, in (0, 1].
-        catch_up_m_s: Highest tip speed used to reduce an error [m/s].
-        catch_up_rad_s: The same for rotation [rad/s].
-        threshold: ``s0`` of `kinematics.singular.singular_rate` [m/s].
-        rows: ``P J``, shape ``(m, n)``, and the next four: of `task_directions`.
-        scaled: Shape ``(m, n)``.
-        left: Shape ``(m, m)``.
-        right: Shape ``(m, n)``.
-        sigma: Shape ``(m,)``.
+        arm: Its speed limits and accelerations.
+        gains: How fast to catch up, and where singular directions begin.
+        work: What `task_directions` wrote in this tick; read only.
         y_target: Result, shape ``(n,)``.
         y_reach: Result, shape ``(n,)``.
         lost: Result, shape ``(STAGES, m)``: task motion [m, rad per tick] that each limiter took away.
         joint_active: Result, shape ``(n,)``: joints whose speed or acceleration limit acted.
     """
+    qd_max, a, threshold = arm.qd_max, arm.a, gains.singular_m_s
+    rows, left, right, sigma = work.rows, work.left, work.right, work.sigma
     m, n = rows.shape
 
     # How much of the error to reduce in this tick: linear and angular parts each have a share of the
@@ -249,10 +236,10 @@ def track(
     linear_slowest = _travel_time_squared(right, sigma, linear_parts, threshold, qd_max, a)
     angular_slowest = _travel_time_squared(right, sigma, angular_parts, threshold, qd_max, a)
     linear_share = 0.2 + 0.6 * linear_slowest / max(linear_slowest + angular_slowest, 1e-300)
-    linear = catch_up_fraction(linear_slowest, braking * linear_share, period)
-    angular_ = catch_up_fraction(angular_slowest, braking * (1.0 - linear_share), period)
-    linear = min(linear, catch_up_m_s * period / max(math.sqrt(linear_square), 1e-300))
-    angular_ = min(angular_, catch_up_rad_s * period / max(math.sqrt(angular_square), 1e-300))
+    linear = catch_up_fraction(linear_slowest, gains.braking_fraction * linear_share, period)
+    angular_ = catch_up_fraction(angular_slowest, gains.braking_fraction * (1.0 - linear_share), period)
+    linear = min(linear, gains.catch_up_m_s * period / max(math.sqrt(linear_square), 1e-300))
+    angular_ = min(angular_, gains.catch_up_rad_s * period / max(math.sqrt(angular_square), 1e-300))
 
     wanted = np.empty(m)
     for k in range(m):
@@ -283,7 +270,7 @@ def track(
         for k in range(m):
             for axis in range(6):
                 curved += left[i, k] * scale[k] * task[k, axis] * bend[axis]
-        rate = singular_rate(sigma[i], threshold, speed, curved, braking / slowest, period)
+        rate = singular_rate(sigma[i], threshold, speed, curved, gains.braking_fraction / slowest, period)
         along = before_along = 0.0
         for j in range(n):
             y[j] += right[i, j] * rate
@@ -318,7 +305,7 @@ def track(
     if n > m:
         _add_null_motion(y_target, null, null_before, qd_max, a, period)
 
-    limiting = _reach(scaled, exact, y_target, v_prev, qd_max, a, period, y_reach)
+    limiting = _reach(work.scaled, exact, y_target, v_prev, qd_max, a, period, y_reach)
     if limiting >= 0:
         joint_active[limiting] = ACCELERATION
     return smallest
