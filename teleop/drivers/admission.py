@@ -79,7 +79,7 @@ class Admission:
         self.last_seq = -1
         self._heard_seq = -1
         self._heard_ns: int | None = None
-        self._in_time: tuple[int, int, int] | None = None
+        self._in_time: tuple[int, int] | None = None
         self._passage.reset()
 
     def rest(self) -> None:
@@ -97,13 +97,10 @@ class Admission:
         if not command.ttl_ms > 0.0 or command.ttl_ms == np.inf:
             return Reject.AGE
         if self._in_time is not None:
-            stamp_ns, seq, came_ns = self._in_time
-            if clock_was_set(
-                command.stamp_ns - stamp_ns,
-                command.seq - seq,
-                now_ns - came_ns,
-                round(self._period_s * 1e9),
-            ):
+            stamp_ns, seq = self._in_time
+            early_ns = -self._passage.age_ns(now_ns, command.stamp_ns)
+            period_ns = round(self._period_s * 1e9)
+            if clock_was_set(command.stamp_ns - stamp_ns, command.seq - seq, early_ns, period_ns):
                 return Reject.AGE
         if self._shared_clock:
             age_ns = now_ns - command.stamp_ns
@@ -114,7 +111,7 @@ class Admission:
             return Reject.AGE
         if self._shared_clock:  # only now: a wrong stamp must not shift what is due when
             self._passage.update(now_ns, command.stamp_ns)
-        self._in_time = command.stamp_ns, command.seq, now_ns
+        self._in_time = command.stamp_ns, command.seq
         return None
 
     def numbers(self, command: ServoJp) -> Reject | None:

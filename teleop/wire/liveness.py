@@ -139,9 +139,10 @@ class InputMonitor:
         if not self._arrivals_ns:
             return Verdict.ACCEPTED
         stamps_ns, messages = header.stamp_ns - self._stamp_ns, header.seq - self._seq
-        arrivals_ns = now_ns - self._arrivals_ns[-1]
-        if clock_was_set(stamps_ns, messages, arrivals_ns, self._period_ns):
+        early_ns = -self._passage.age_ns(now_ns, header.stamp_ns)
+        if clock_was_set(stamps_ns, messages, early_ns, self._period_ns):
             return Verdict.CLOCK_STEP
+        arrivals_ns = now_ns - self._arrivals_ns[-1]
         if numbers_jumped(stamps_ns, messages, arrivals_ns, self._period_ns):
             return Verdict.SEQ_JUMP
         return Verdict.ACCEPTED

@@ -11,26 +11,33 @@ _WINDOW_NS = 1_000_000_000
 _STEP_NS = 20_000_000
 
 
-def clock_was_set(stamps_ns: int, messages: int, arrivals_ns: int, period_ns: int) -> bool:
+def clock_was_set(stamps_ns: int, messages: int, early_ns: int, period_ns: int) -> bool:
     """Whether a sender's clock was set ahead between two of its messages.
 
-    Its stamps then advance by more than 20 ms beyond both what its sequence numbers and what our clock say. A
-    delay that becomes shorter brings many messages at once, and a sender that slept is late by our clock too.
+    Its stamps then advance by more than 20 ms beyond what its sequence numbers say, and the message is here
+    by more than 20 ms sooner after its stamp than any of late. A delay that becomes shorter brings many
+    messages at once. A sender that slept skips stamps, but is no sooner than it was; neither is one that
+    slept while its last message was under way, as where a whole machine stood still.
+
+    Args:
+        stamps_ns: from one stamp to the other.
+        messages: from one sequence number to the other.
+        early_ns: how much quicker than the quickest passage of late the second one seems.
+        period_ns: nominal time between messages.
+    """
+    return min(stamps_ns - messages * period_ns, early_ns) > _STEP_NS
+
+
+def numbers_jumped(stamps_ns: int, messages: int, arrivals_ns: int, period_ns: int) -> bool:
+    """Whether sequence numbers grew by more than a sender can have sent in the time that passed.
+
+    Twice the nominal rate, and 20 ms, are more than any sender of the stream is ahead.
 
     Args:
         stamps_ns: from one stamp to the other.
         messages: from one sequence number to the other.
         arrivals_ns: from one arrival to the other, receiver's clock.
         period_ns: nominal time between messages.
-    """
-    return stamps_ns - _STEP_NS > max(messages * period_ns, arrivals_ns)
-
-
-def numbers_jumped(stamps_ns: int, messages: int, arrivals_ns: int, period_ns: int) -> bool:
-    """Whether sequence numbers grew by more than a sender can have sent in the time that passed.
-
-    Twice the nominal rate, and 20 ms, are more than any sender of the stream is ahead. Arguments as in
-    :func:`clock_was_set`.
     """
     return messages * period_ns - _STEP_NS > 2 * max(stamps_ns, arrivals_ns)
 

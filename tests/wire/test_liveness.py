@@ -139,6 +139,23 @@ def test_whatever_was_believed_by_mistake_is_believed_no_longer_once_the_input_c
     assert m.observe(head(61, now + 43 * MS), now + 43 * MS) is Verdict.ACCEPTED
 
 
+def test_a_clock_that_is_set_ahead_is_refused_until_the_input_counts_as_dead() -> None:
+    m = monitor()
+    now = feed(m, 100)
+    for k in range(1, 21):
+        assert m.observe(head(99 + k, now + (k + 50) * MS), now + k * MS) is Verdict.CLOCK_STEP
+    assert m.observe(head(120, now + 71 * MS), now + 21 * MS) is Verdict.NEW_SESSION
+
+
+def test_a_machine_that_stood_still_with_a_message_under_way_is_no_clock_step() -> None:
+    """The last message before comes with the first one after: its sender skipped 50 ms of stamps."""
+    m = monitor()
+    now = feed(m, 100)
+    assert m.observe(head(100, now + MS), now + 51 * MS) is Verdict.ACCEPTED
+    for k in range(40):
+        assert m.observe(head(101 + k, now + (51 + k) * MS), now + (51 + k) * MS + 10_000) is Verdict.ACCEPTED
+
+
 def test_to_judge_a_message_changes_nothing() -> None:
     m = monitor()
     now = feed(m, 10)
