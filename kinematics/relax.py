@@ -49,7 +49,8 @@ def solve_qp(
 
     None unless the solver says "optimal". The caller checks the residuals itself: an infeasible answer can
     look plausible. With ``damping`` the solver gets there by proximal steps, each as well conditioned as
-    ``H + damping I``: the optimum is the same, and a thin feasible set is not taken for an empty one.
+    ``H + damping I``: it meets the conditions of the same optimum to 1e-6, and a thin feasible set is not
+    taken for an empty one.
     """
     x, _, flag, info = daqp.solve(
         hessian,
