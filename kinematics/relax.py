@@ -112,11 +112,11 @@ def least_slack(
     for lowest in levels:
         ceilings(priority, max_slack, to_stop, lowest, ceiling, slack)
         for level in (p for p in reversed(levels) if p >= lowest):
-            search = priced(rows, bound, slack, priority, level, weight, ceiling, 2.0 * MARGIN)
-            found = _minimise(*search, lo, hi, target, limit)
+            A, b, cost, costly = priced(rows, bound, slack, priority, level, weight, ceiling, 2.0 * MARGIN)
+            found = _minimise(A, b, cost, len(costly), lo, hi, target, limit)
             if found is None:
                 break
-            give(slack, priority, level, search[3], found)
+            give(slack, priority, level, costly, found)
         else:
             return slack
     # The solver gave up on a degenerate set: what the stop needs is always enough.
@@ -127,13 +127,13 @@ def _minimise(
     rows: Array,
     bound: Array,
     cost: Array,
-    costly: Index,
+    costly: int,
     lo: Array,
     hi: Array,
     target: Array,
     limit: int,
 ) -> Array | None:
-    """Least weighted slack of the rows that cost something, the last ``len(costly)``; None if infeasible.
+    """Least weighted slack of the last ``costly`` rows, the ones that cost something; None if infeasible.
 
     A linear program by proximal steps: each QP is well conditioned, and a few of them end it.
     """
@@ -151,7 +151,7 @@ def _minimise(
         if total <= settled or total > least - settled:
             break
         least = total
-    return None if best is None else best[len(bound) - len(costly) :]
+    return None if best is None else best[len(bound) - costly :]
 
 
 def _proximal_step(
