@@ -113,9 +113,12 @@ def part_way(
 
 
 @kernel
-def advance(q: Array, v: Array, sent: Array, a: Array, period: float) -> float:
-    """Take a tick's velocity as sent: ``v = sent``, ``q += v T``, all (n,). Returns the stop time, s."""
+def advance(q: Array, v: Array, sent: Array, q_min: Array, q_max: Array, a: Array, period: float) -> float:
+    """Take a tick's velocity as sent: ``v = sent``, ``q += v T``, all (n,). Returns the stop time, s.
+
+    What rounding adds beyond the joint range, one bit of the position, is cut off.
+    """
     for j in range(q.shape[0]):
         v[j] = sent[j]
-        q[j] += sent[j] * period
+        q[j] = min(q_max[j], max(q_min[j], q[j] + sent[j] * period))
     return stop_time(v, a, period)

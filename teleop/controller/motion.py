@@ -97,6 +97,10 @@ class Motion:
         self.ledger: list[LedgerLine] = []
         self.unsafe = ""
 
+    def _put(self, q: Array) -> None:
+        """Take joint positions as commanded, within the joint range: rounding may be a bit beyond it."""
+        np.clip(q, self._arm.limits.q_min, self._arm.limits.q_max, out=self.q)
+
     def _place(self) -> None:
         self._state = self._arm.at(self.q)
         orientation(self._state.T_world_tip, self.quat_world_tip_xyzw)
@@ -126,8 +130,7 @@ class Motion:
 
         Outside its limits an arm is taken at the limit, so that the first command is one it accepts.
         """
-        limits = self._arm.limits
-        np.clip(q, limits.q_min, limits.q_max, out=self.q)
+        self._put(q)
         self.v[:] = 0.0
         self.stop_s = self._period_s
         self._proven = -1
@@ -154,7 +157,7 @@ class Motion:
             return
         # As the driver goes: summed up over whole periods, n of them fall n v T²/(2S) short of it.
         s, stop_s = min(missed_s, self.stop_s), self.stop_s
-        self.q += self.v * (s - s * s / (2.0 * stop_s))
+        self._put(self.q + self.v * (s - s * s / (2.0 * stop_s)))
         self.v *= 1.0 - s / stop_s
         self.stop_s = stop_time(self.v, self._a, self._period_s)
         self._place()
@@ -179,7 +182,7 @@ class Motion:
         """
         stop_velocity(v, self._a, self._period_s, self._stop_v)
         self.v[:] = self._stop_v
-        self.q[:] = q + self._stop_v * self._period_s
+        self._put(q + self._stop_v * self._period_s)
         self.stop_s = stop_time(self.v, self._a, self._period_s)
 
     def follow(self, p_world: Array, quat_world_xyzw: Array) -> None:
@@ -384,5 +387,6 @@ class Motion:
                 self.ledger.append(LedgerLine(names[rows.owner[k]], "relaxed", "", float(result.slack[k])))
 
     def _commit(self, v: Array) -> None:
-        self.stop_s = advance(self.q, self.v, v, self._a, self._period_s)
+        limits = self._arm.limits
+        self.stop_s = advance(self.q, self.v, v, limits.q_min, limits.q_max, self._a, self._period_s)
         self._place()

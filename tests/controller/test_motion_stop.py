@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.gate import Gate
 from kinematics.joint_bounds import stop_time
-from teleop.controller._motion_kernels import part_way
+from teleop.controller._motion_kernels import advance, part_way
 from teleop.controller.build import PERIOD_S
 
 from .rig import Rig
@@ -107,3 +107,16 @@ def test_an_arm_that_holds_inside_a_region_says_so_in_every_tick() -> None:
     for _ in range(5):
         lines = {(line.who, line.what) for line in rig.tick().pairs[0].ledger}
         assert ("wall", "recovering") in lines
+
+
+def test_rounding_takes_no_joint_beyond_its_range() -> None:
+    rng = np.random.default_rng(0)
+    q_max = np.full(1000, 1.39626)
+    q = q_max - 10.0 ** rng.uniform(-13, -8, 1000)
+    sent = (q_max - q + 2e-16) / 1e-3  # as its bounds let it through, with rounding of their own
+    assert (q + sent * 1e-3 > q_max).any()
+    v = np.zeros(1000)
+    advance(q, v, sent, -q_max, q_max, np.full(1000, 10.0), 1e-3)
+    assert (q <= q_max).all()
+    np.testing.assert_allclose(q, q_max, atol=3e-16)
+    np.testing.assert_array_equal(v, sent)
