@@ -63,7 +63,7 @@ def test_the_judge_finds_a_controller_that_neither_steers_clear_nor_certifies(
 ) -> None:
     """The soak would be worth nothing if it could not fail."""
     monkeypatch.setattr(Motion, "_rows", lambda self: None)
-    monkeypatch.setattr(Motion, "_certify", lambda self, v: Certificate(True))
+    monkeypatch.setattr(Motion, "_certify", lambda self, v, stop_s: Certificate(True))
     tally = episode("planes", 5, 1500)
     assert tally.violations > 5
     assert tally.deeper > 100
