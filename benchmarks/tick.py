@@ -36,7 +36,7 @@ from pink.limits import ConfigurationLimit, VelocityLimit
 from pink.tasks import FrameTask, PostureTask
 
 from kinematics.arm import ArmModel
-from teleop.config import load_session
+from teleop.config import Session, load_session
 from teleop.config.toml import profiles_dir
 from teleop.controller.build import build_controller
 from teleop.controller.rehearsal import play, rehearse
@@ -170,9 +170,8 @@ Times = list[tuple[int, int]]
 _WARM_UP = 500
 
 
-def measure(overrides: tuple[str, ...], ticks: int, barriers: bool) -> tuple[dict[str, Times], list[int]]:
+def measure(session: Session, ticks: int, barriers: bool) -> tuple[dict[str, Times], list[int]]:
     """Times of our steps and then of pink's, ns, and how many rows our ticks had."""
-    session = load_session(profiles_dir() / "sessions" / "demo.toml", overrides)
     controller = build_controller(session, bytes(16))
     motion = controller.pairs[0].motion
     arm = controller.pairs[0].arm
@@ -233,8 +232,9 @@ def main() -> None:
                 continue
             (folder / "scene.toml").write_text(write())
             overrides = (f'fixtures=["{folder / "scene.toml"}"]',) if title != "no fixture" else ()
-            rehearse(load_session(profiles_dir() / "sessions" / "demo.toml", overrides))
-            runs = [measure(overrides, options.ticks, "primitives" in title) for _ in range(options.runs)]
+            session = load_session(profiles_dir() / "sessions" / "demo.toml", overrides)
+            rehearse(session)
+            runs = [measure(session, options.ticks, "primitives" in title) for _ in range(options.runs)]
             for who in runs[0][0]:
                 times = np.array([taken[who] for taken, _ in runs]) / 1e3
                 show(f"{title}, {who}", times.reshape(-1, 2))

@@ -24,22 +24,26 @@ SOFT = 8
 
 
 @kernel
+def room(priority: int) -> float:
+    """How much lower a row is taken before any gives way, so that opposite soft ones have an inside."""
+    return MARGIN if priority > 0 else 0.0
+
+
+@kernel
 def ceilings(
     priority: Index, max_slack: Array, to_stop: Array, lowest: int, ceiling: Array, slack: Array
 ) -> None:
     """Write how far each row may give way, and how far it does so to begin with, shape ``(k,)`` each.
 
     Rows of ``lowest`` priority number and above may, soft ones up to ``max_slack``. Where hard rows must give
-    way as well, at most down to what the stop step gives, soft ones go as far. A soft row has some room from
-    the start, so that opposite ones have an inside.
+    way as well, at most down to what the stop step gives, soft ones go as far. To begin with there is `room`.
     """
     for i in range(len(priority)):
-        soft = priority[i] > 0
-        most = max_slack[i] if soft else 0.0
+        most = max_slack[i] if priority[i] > 0 else 0.0
         if lowest == 0:
             most = max(most, to_stop[i])
         ceiling[i] = most if priority[i] >= lowest else 0.0
-        slack[i] = MARGIN if soft else 0.0
+        slack[i] = room(priority[i])
 
 
 @kernel

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kinematics._free_kernel import follow_freely
-from kinematics._ik_kernels import INVALID, MET_TOL, QP, finish, prepare, widen, worst_residual
 from kinematics._ik_memory import Gains, Limits, RowBuffers, memory, workspace_in
+from kinematics._ik_outcome import MET_TOL, finish, worst_residual
+from kinematics._ik_problem import INVALID, QP, prepare, widen
 from kinematics._relax_kernels import MARGIN
 from kinematics.errors import KinematicsError
 from kinematics.ik_gains import IKGains
